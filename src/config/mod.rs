@@ -1,0 +1,272 @@
+//! The configuration: one struct per section, read from the file and the environment over it.
+//!
+//! Reading notes every problem with its file, line and mend, and returns them all at once. Values
+//! leave here parsed: a zone is a zone, a window is a number of days.
+
+pub mod alerts;
+pub mod company;
+pub mod document;
+pub mod plan_file;
+pub mod problem;
+pub mod reader;
+pub mod secret;
+pub mod sinks;
+pub mod source;
+pub mod span;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::domain::{channel::ChannelMap, money::CurrencyRates};
+use alerts::AlertSettings;
+use company::{Company, Handoff};
+use document::Document;
+pub use problem::{Problem, Problems};
+use reader::{Entry, Reader};
+pub use secret::Secret;
+use sinks::{Email, Sinks, Team};
+use source::Source;
+
+/// Everything that the operator decided, apart from the plan.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// `[company]`
+    pub company: Company,
+    /// `[currency.rates.*]`
+    pub currency: CurrencyRates,
+    /// `[database] url`, as a path.
+    pub database: PathBuf,
+    /// `[source.*]`
+    pub sources: BTreeMap<String, Source>,
+    /// `[channels]`
+    pub channels: ChannelMap,
+    /// `[handoff]`
+    pub handoff: Handoff,
+    /// `[team.*]`
+    pub teams: BTreeMap<String, Team>,
+    /// `[email]`
+    pub email: Option<Email>,
+    /// `[operator]`
+    pub operator: Sinks,
+    /// `[digest]`
+    pub digest: Digest,
+    /// `[alerts]`
+    pub alerts: AlertSettings,
+    /// `[http]`
+    pub http: Http,
+    /// `[plan] file`
+    pub plan: Option<PathBuf>,
+    /// What works and is worth a second look; `check` prints it.
+    pub warnings: Vec<Problem>,
+}
+
+/// `[digest]`: when the week's digest is written, and who gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Digest {
+    /// ISO weekday, Monday being 1.
+    pub weekday: i8,
+    /// Minutes after midnight in the company's zone.
+    pub minute: i64,
+    /// The teams that get it; every team when absent.
+    pub to: Option<Vec<String>>,
+}
+
+/// `[http]`: links in messages. The page itself is not served yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Http {
+    /// Where the page will listen.
+    pub listen: Option<String>,
+    /// The address under which people reach it.
+    pub public_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads the file and lays the process's environment over it.
+    ///
+    /// # Errors
+    /// Every problem, with its place and its mend.
+    pub fn load(file: &Path) -> Result<Settings, Problems> {
+        let prefix = format!("{}__", document::PREFIX);
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with(&prefix)).collect();
+        Settings::from_document(&Document::load(file, Some(environment))?)
+    }
+
+    /// Reads a document that is at hand.
+    ///
+    /// # Errors
+    /// Every problem, with its place and its mend.
+    pub fn from_document(document: &Document) -> Result<Settings, Problems> {
+        let problems = RefCell::default();
+        let root = Reader::root(document, &problems);
+        let mut warnings = Vec::new();
+        let company = company::read(&root);
+        let settings = Settings {
+            file: document.file.clone(),
+            currency: read_currency(&root, &company),
+            database: read_database(&root, document),
+            sources: source::read(&root, &company, &mut warnings),
+            channels: read_channels(&root),
+            handoff: company::read_handoff(&root),
+            teams: sinks::read_teams(&root, &company, &mut warnings),
+            email: sinks::read_email(&root),
+            operator: root.table("operator").map(|t| sinks::read_only(&t)).unwrap_or_default(),
+            digest: read_digest(&root),
+            alerts: alerts::read(&root),
+            http: read_http(&root),
+            plan: root.table("plan").and_then(|table| {
+                let file = table.required("file", "file = \"plan.toml\"", table.file_path("file"));
+                table.finish();
+                file
+            }),
+            company,
+            warnings,
+        };
+        root.finish();
+        check_references(&root, &settings);
+        let found = problems.into_inner();
+        if found.is_empty() { Ok(settings) } else { Err(Problems(found)) }
+    }
+
+    /// The teams that the digest goes to.
+    pub fn digest_teams(&self) -> Vec<String> {
+        self.digest.to.clone().unwrap_or_else(|| self.teams.keys().cloned().collect())
+    }
+}
+
+fn read_database(root: &Reader<'_>, document: &Document) -> PathBuf {
+    let default = document.directory().join("paceline.db");
+    let Some(table) = root.table("database") else { return default };
+    let from_environment = table.place("url").starts_with("environment");
+    let path = table.parsed("url", "a URL like \"sqlite://paceline.db\"", |text| {
+        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"))?;
+        (!path.is_empty()).then(|| PathBuf::from(path))
+    });
+    table.finish();
+    match path {
+        Some(path) if from_environment => path,
+        Some(path) => document.directory().join(path),
+        None => default,
+    }
+}
+
+fn read_currency(root: &Reader<'_>, company: &Company) -> CurrencyRates {
+    let mut rates = CurrencyRates { company: company.currency.clone(), rates: BTreeMap::new() };
+    let Some(table) = root.table("currency") else { return rates };
+    for (currency, dated) in table.named_tables("rates") {
+        let entry = rates.rates.entry(currency.to_uppercase()).or_default();
+        for (day, value) in dated.entries() {
+            match (day.parse(), value.parse::<rust_decimal::Decimal>()) {
+                (Ok(day), Ok(value)) if value > rust_decimal::Decimal::ZERO => {
+                    entry.insert(day, value);
+                }
+                _ => dated.problem(
+                    &day,
+                    format!("`{value}` from `{day}` is no dated rate"),
+                    "write a line like \"2026-01-01\" = \"1.08\"",
+                ),
+            }
+        }
+    }
+    table.finish();
+    rates
+}
+
+fn read_channels(root: &Reader<'_>) -> ChannelMap {
+    let entries = root.table("channels").map(|table| table.entries()).unwrap_or_default();
+    ChannelMap(entries.into_iter().collect())
+}
+
+fn read_digest(root: &Reader<'_>) -> Digest {
+    let mut digest = Digest { weekday: 1, minute: 8 * 60, to: None };
+    let Some(table) = root.table("digest") else { return digest };
+    let schedule = table.parsed("schedule", "a day and a time, like \"mon 08:00\"", |text| {
+        let (day, time) = text.split_once(' ')?;
+        Some((span::weekday(day)?, span::minute_of_day(time.trim())?))
+    });
+    if let Some((weekday, minute)) = schedule {
+        (digest.weekday, digest.minute) = (weekday, minute);
+    }
+    digest.to = table.list("to");
+    table.finish();
+    digest
+}
+
+fn read_http(root: &Reader<'_>) -> Http {
+    let Some(table) = root.table("http") else { return Http::default() };
+    let http = Http {
+        listen: table.text("listen"),
+        public_url: table.parsed("public_url", "a URL like \"https://paceline.example.com\"", |t| {
+            t.starts_with("http").then(|| t.trim_end_matches('/').to_owned())
+        }),
+    };
+    table.finish();
+    http
+}
+
+/// Names that must exist elsewhere in the configuration.
+fn check_references(root: &Reader<'_>, settings: &Settings) {
+    let known = settings.teams.keys().cloned().collect::<Vec<_>>().join(", ");
+    if let (Some(table), Some(to)) = (root.table("digest"), &settings.digest.to) {
+        for team in to.iter().filter(|team| !settings.teams.contains_key(*team)) {
+            table.problem(
+                "to",
+                format!("there is no team `{team}`"),
+                format!("name one of: {known}; or add `[team.{team}]`"),
+            );
+        }
+    }
+    let mails = settings.teams.values().any(|team| !team.sinks.email.is_empty())
+        || !settings.operator.email.is_empty();
+    if mails && settings.email.is_none() {
+        root.problem(
+            "email",
+            "somebody is to get e-mail, but there is no mail server",
+            "add `[email]` with `smtp = \"smtp://host:port\"` and `from = \"…\"`",
+        );
+    }
+    check_owners(root, settings);
+}
+
+fn check_owners(root: &Reader<'_>, settings: &Settings) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, team) in &settings.teams {
+        for owner in &team.owners {
+            if let Some(other) = seen.insert(owner, name) {
+                root.problem(
+                    "team",
+                    format!("`{owner}` is in team `{other}` and in team `{name}`"),
+                    "leave each owner in one team",
+                );
+            }
+        }
+    }
+}
+
+/// Keys that the environment can reach are `[a-z0-9_]`; others work, with a warning.
+fn warn_of_key(reader: &Reader<'_>, name: &str, warnings: &mut Vec<Problem>) {
+    if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        warnings.push(Problem {
+            place: reader.place(""),
+            key: reader.path(""),
+            message: format!("the environment cannot override a key like `{name}`"),
+            mend: "use a-z, 0-9 and _".into(),
+        });
+    }
+}
+
+/// Reads a map of free keys to texts, noting what is neither.
+fn text_entries(reader: &Reader<'_>) -> BTreeMap<String, String> {
+    let mut entries = BTreeMap::new();
+    for (key, entry) in reader.free_entries() {
+        match entry {
+            Entry::Scalar(text) => {
+                entries.insert(key, text);
+            }
+            _ => reader.problem(&key, "must be a single value", "write `name = \"value\"`"),
+        }
+    }
+    entries
+}

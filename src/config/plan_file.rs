@@ -1,0 +1,240 @@
+//! The plan file: `[[goal]]` tables, each with its assumptions.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::{document::Document, problem::Problems, reader::Reader, span};
+use crate::domain::{
+    period::{Every, Period},
+    stage::Metric,
+};
+use crate::plan::{Assume, Given, Goal, Lag, Pair, ValueBasis};
+
+/// Reads the goals of a plan file.
+///
+/// # Errors
+/// Every problem, with its place and its mend.
+pub fn load(file: &Path) -> Result<Vec<Goal>, Problems> {
+    from_document(&Document::load(file, None)?)
+}
+
+/// Reads the goals of a document that is at hand.
+///
+/// # Errors
+/// Every problem, with its place and its mend.
+pub fn from_document(document: &Document) -> Result<Vec<Goal>, Problems> {
+    let problems = RefCell::default();
+    let root = Reader::root(document, &problems);
+    let goals: Vec<Goal> = root.array("goal").iter().filter_map(read_goal).collect();
+    if !root.has("goal") {
+        root.problem("goal", "the plan has no goal", "add `[[goal]]` with a name, dates and a target");
+    }
+    root.finish();
+    for (index, goal) in goals.iter().enumerate() {
+        if goals[..index].iter().any(|other| other.name == goal.name) {
+            root.problem(
+                "goal",
+                format!("two goals are called `{}`", goal.name),
+                "give each goal a name of its own",
+            );
+        }
+    }
+    let found = problems.into_inner();
+    if found.is_empty() { Ok(goals) } else { Err(Problems(found)) }
+}
+
+fn read_goal(table: &Reader<'_>) -> Option<Goal> {
+    let name = table.required("name", "name = \"new-business-2027\"", table.text("name"));
+    let period = read_period(table);
+    let target = read_target(table);
+    let every = table.parsed("every", "\"week\", \"month\" or \"quarter\"", |text| match text {
+        "week" => Some(Every::Week),
+        "month" => Some(Every::Month),
+        "quarter" => Some(Every::Quarter),
+        _ => None,
+    });
+    let shape = read_shape(table);
+    let team = table.text("team");
+    let assume = table.table("assume").map(|assume| read_assume(&assume)).unwrap_or_default();
+    table.finish();
+    let (metric, target) = target?;
+    Some(Goal {
+        name: name?,
+        period: period?,
+        metric,
+        target,
+        every: every.unwrap_or(Every::Month),
+        shape,
+        team,
+        assume,
+        place: table.place("name"),
+    })
+}
+
+fn read_period(table: &Reader<'_>) -> Option<Period> {
+    let date = |key, example| {
+        let day = table.parsed(key, "a date like \"2027-01-01\"", |text| text.parse::<Date>().ok());
+        table.required(key, example, day)
+    };
+    let (from, to) = (date("from", "from = \"2027-01-01\""), date("to", "to = \"2028-01-01\""));
+    let period = Period { from: from?, to: to? };
+    if period.from >= period.to {
+        table.problem("to", "the goal ends before it begins", "`to` is the day after the last");
+        return None;
+    }
+    Some(period)
+}
+
+fn read_target(table: &Reader<'_>) -> Option<(Metric, Decimal)> {
+    let mut targets = Vec::new();
+    for metric in Metric::ALL {
+        let value = table.parsed(metric.name(), "a number above 0", |text| {
+            decimal(text).filter(|n| *n > Decimal::ZERO)
+        });
+        if let Some(value) = value {
+            if metric != Metric::Revenue && !value.fract().is_zero() {
+                table.problem(metric.name(), "a count must be whole", "write a whole number");
+            }
+            targets.push((metric, value));
+        }
+    }
+    let named = Metric::ALL.into_iter().filter(|metric| table.has(metric.name())).count();
+    match (targets.len(), named) {
+        (1, 1) => targets.pop(),
+        (_, 0) => {
+            table.problem(
+                "revenue",
+                "the goal has no target",
+                "add one of: revenue, wins, opportunities, mqls, leads, visits",
+            );
+            None
+        }
+        (_, 1) => None,
+        _ => {
+            table.problem("name", "the goal has several targets", "split it into several goals");
+            None
+        }
+    }
+}
+
+fn read_shape(table: &Reader<'_>) -> Option<Vec<Decimal>> {
+    let texts = table.list("shape")?;
+    let shares: Option<Vec<Decimal>> =
+        texts.iter().map(|text| decimal(text).filter(|n| *n >= Decimal::ZERO)).collect();
+    let Some(shares) = shares else {
+        table.problem("shape", "must be shares", "write `shape = [0.15, 0.25, 0.60]`");
+        return None;
+    };
+    let sum: Decimal = shares.iter().sum();
+    if sum != Decimal::ONE {
+        let mend = "write shares that add up to 1, like `shape = [0.15, 0.25, 0.60]`";
+        table.problem("shape", format!("the shares add up to {sum}, not to 1"), mend);
+        return None;
+    }
+    Some(shares)
+}
+
+fn read_assume(table: &Reader<'_>) -> Assume {
+    let mut assume = Assume::default();
+    for pair in Pair::ALL {
+        if let Some(given) = given(table, pair.key(), "a rate above 0 and at most 1", is_rate) {
+            assume.rates.insert(pair, given);
+        }
+    }
+    let value = given(table, "average_deal_value", "a value above 0", |n| n > Decimal::ZERO);
+    assume.average_deal_value = value.unwrap_or_default();
+    assume.sales_cycle = read_cycle(table);
+    if let Some(within) = table.table("within") {
+        for pair in Pair::ALL {
+            let window = within.parsed(pair.key(), "a window like \"90d\"", span::window_days);
+            assume.within_days.extend(window.map(|days| (pair, days)));
+        }
+        within.finish();
+    }
+    let number = |key, check: fn(Decimal) -> bool, expected: &str| {
+        table.parsed(key, expected, |text| decimal(text).filter(|n| check(*n)))
+    };
+    let not_negative: fn(Decimal) -> bool = |n| n >= Decimal::ZERO;
+    let share: fn(Decimal) -> bool = |n| n >= Decimal::ZERO && n <= Decimal::ONE;
+    assume.current_clients = number("current_clients", not_negative, "a number from 0 on");
+    assume.retention_rate = number("retention_rate", share, "a share from 0 to 1");
+    assume.client_lifetime_value =
+        number("client_lifetime_value", |n| n > Decimal::ZERO, "a value above 0");
+    assume.gross_margin = number("gross_margin", share, "a share from 0 to 1");
+    assume.value_basis = read_basis(table);
+    table.finish();
+    assume
+}
+
+fn read_basis(table: &Reader<'_>) -> ValueBasis {
+    let monthly = table.parsed("deal_value_is", "\"whole\" or \"monthly\"", |text| match text {
+        "whole" => Some(false),
+        "monthly" => Some(true),
+        _ => None,
+    });
+    let recognised =
+        table.parsed("revenue_is", "\"booked\" or \"recognised\"", |text| match text {
+            "booked" => Some(false),
+            "recognised" => Some(true),
+            _ => None,
+        });
+    match (monthly.unwrap_or(false), recognised.unwrap_or(false)) {
+        (true, false) => ValueBasis::MonthlyBooked,
+        (true, true) => ValueBasis::MonthlyRecognised,
+        (false, true) => {
+            let mend = "add `deal_value_is = \"monthly\"`";
+            table.problem("revenue_is", "only monthly values are recognised over months", mend);
+            ValueBasis::Whole
+        }
+        (false, false) => ValueBasis::Whole,
+    }
+}
+
+fn read_cycle(table: &Reader<'_>) -> Lag {
+    if !table.is_table("sales_cycle") {
+        let lag = table.parsed("sales_cycle", "a span like \"3 months\"", span::calendar_span);
+        return lag.map_or(Lag::None, Lag::Fixed);
+    }
+    let Some(cycle) = table.table("sales_cycle") else { return Lag::None };
+    let days = |key, example| {
+        let days = cycle.parsed(key, "a span like \"60d\"", span::window_days);
+        cycle.required(key, example, days)
+    };
+    let (median, p90) = (days("median", "median = \"60d\""), days("p90", "p90 = \"150d\""));
+    cycle.finish();
+    match (median, p90) {
+        (Some(median_days), Some(p90_days)) if median_days < p90_days => {
+            Lag::LogNormal { median_days, p90_days }
+        }
+        (Some(_), Some(_)) => {
+            cycle.problem("p90", "must be longer than the median", "write a longer span");
+            Lag::None
+        }
+        _ => Lag::None,
+    }
+}
+
+fn given(
+    table: &Reader<'_>,
+    key: &'static str,
+    expected: &str,
+    check: impl Fn(Decimal) -> bool,
+) -> Option<Given> {
+    table.parsed(key, &format!("{expected}, or \"actual\""), |text| {
+        if text == "actual" {
+            return Some(Given::Actual);
+        }
+        decimal(text).filter(|n| check(*n)).map(Given::Value)
+    })
+}
+
+fn is_rate(n: Decimal) -> bool {
+    n > Decimal::ZERO && n <= Decimal::ONE
+}
+
+fn decimal(text: &str) -> Option<Decimal> {
+    text.replace('_', "").parse().ok()
+}

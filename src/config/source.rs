@@ -1,0 +1,235 @@
+//! `[source.*]`: where records come from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    company::Company,
+    problem::Problem,
+    reader::{Entry, Reader},
+    span, text_entries, warn_of_key,
+};
+use crate::domain::record::Object;
+
+/// The kinds of source that this version has.
+pub const KINDS: [&str; 1] = ["csv"];
+
+/// One source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// Seconds between two syncs.
+    pub every_secs: i64,
+    /// What its kind needs.
+    pub kind: Kind,
+    /// Where it stands in the configuration.
+    pub place: String,
+}
+
+/// What each kind of source needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Exports in CSV files.
+    Csv(Csv),
+}
+
+/// Exports in CSV files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Csv {
+    /// How far the files reach.
+    pub complete_to: CompleteTo,
+    /// The files, in the order of the configuration.
+    pub files: Vec<CsvFile>,
+}
+
+/// How far files reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompleteTo {
+    /// As far as the sync's clock.
+    Sync,
+    /// As far as the time at which the files were last written.
+    Modified,
+    /// To the end of that day.
+    Day(Date),
+    /// To that instant.
+    Instant(Timestamp),
+}
+
+/// One CSV file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CsvFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What its rows are.
+    pub object: Object,
+    /// What separates its columns.
+    pub delimiter: u8,
+    /// Canonical field (or `id`) -> where its value comes from.
+    pub columns: BTreeMap<String, Column>,
+    /// Where each column stands in the configuration.
+    pub places: BTreeMap<String, String>,
+}
+
+/// Where a field's value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The column, or none for a constant.
+    pub name: Option<String>,
+    /// The constant.
+    pub constant: Option<String>,
+    /// File's value -> canonical value; what it does not know is a data fault.
+    pub map: Option<BTreeMap<String, String>>,
+    /// A `strptime` form for dates that the built-in forms do not read.
+    pub format: Option<String>,
+}
+
+/// Reads every `[source.*]`.
+pub fn read(
+    root: &Reader<'_>,
+    company: &Company,
+    warnings: &mut Vec<Problem>,
+) -> BTreeMap<String, Source> {
+    let mut sources = BTreeMap::new();
+    for (name, table) in root.named_tables("source") {
+        warn_of_key(&table, &name, warnings);
+        let every = table.parsed("every", "a span like \"10m\"", span::duration_secs);
+        let kind = table.text("kind");
+        let kind = table.required("kind", "kind = \"csv\"", kind);
+        let kind = match kind.as_deref() {
+            Some("csv") => Some(Kind::Csv(read_csv(&table, company, warnings))),
+            Some(other) => {
+                table.problem(
+                    "kind",
+                    format!("`{other}` is no kind of source that this version has"),
+                    format!("use one of: {}", KINDS.join(", ")),
+                );
+                continue;
+            }
+            None => None,
+        };
+        table.finish();
+        if let Some(kind) = kind {
+            let place = table.place("kind");
+            sources.insert(name, Source { every_secs: every.unwrap_or(600), kind, place });
+        }
+    }
+    sources
+}
+
+fn read_csv(table: &Reader<'_>, _company: &Company, warnings: &mut Vec<Problem>) -> Csv {
+    let complete_to =
+        table.parsed("complete_to", "\"sync\", \"modified\" or a date", |text| match text {
+            "sync" => Some(CompleteTo::Sync),
+            "modified" => Some(CompleteTo::Modified),
+            _ if text.len() == 10 => text.parse().ok().map(CompleteTo::Day),
+            _ => text.parse().ok().map(CompleteTo::Instant),
+        });
+    let files: Vec<CsvFile> =
+        table.array("file").iter().filter_map(|file| read_file(file, warnings)).collect();
+    if !table.has("file") {
+        let mend = format!("add `[[{}]]` with `path`, `object` and a `columns` table", table.path("file"));
+        table.problem("file", "a csv source needs files", mend);
+    }
+    Csv { complete_to: complete_to.unwrap_or(CompleteTo::Sync), files }
+}
+
+fn read_file(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Option<CsvFile> {
+    let path = table.required("path", "path = \"leads.csv\"", table.file_path("path"));
+    let names = Object::ALL.map(Object::name).join(", ");
+    let object = table.parsed("object", &format!("one of: {names}"), Object::from_name);
+    let object = table.required("object", "object = \"lead\"", object);
+    let delimiter = table.parsed("delimiter", "one character like \";\"", |text| match text {
+        "\\t" | "tab" => Some(b'\t'),
+        _ if text.len() == 1 => text.bytes().next(),
+        _ => None,
+    });
+    let columns = table.table("columns");
+    if columns.is_none() && !table.has("columns") {
+        let mend = format!("add `[{}]` with lines like `id = \"the column\"`", table.path("columns"));
+        table.problem("columns", "is missing", mend);
+    }
+    table.finish();
+    let (path, object, columns) = (path?, object?, columns?);
+    let mut file = CsvFile {
+        path,
+        object,
+        delimiter: delimiter.unwrap_or(b','),
+        columns: BTreeMap::new(),
+        places: BTreeMap::new(),
+    };
+    for (field, entry) in columns.free_entries() {
+        if field != "id" && object.field_index(&field).is_none() {
+            let known: Vec<_> = object.fields().iter().map(|(name, _)| *name).collect();
+            columns.problem(
+                &field,
+                format!("a {} has no field `{field}`", object.name()),
+                format!("use some of: id, {}", known.join(", ")),
+            );
+            continue;
+        }
+        if let Some(column) = read_column(&columns, &field, entry) {
+            file.places.insert(field.clone(), columns.place(&field));
+            file.columns.insert(field, column);
+        }
+    }
+    check_columns(&columns, &file, warnings);
+    Some(file)
+}
+
+/// Fields without which the file says nothing.
+fn check_columns(columns: &Reader<'_>, file: &CsvFile, warnings: &mut Vec<Problem>) {
+    let object = file.object;
+    if object.natural_key().is_none() && !file.columns.contains_key("id") {
+        columns.problem("id", "is missing", "add `id = \"the column that holds the id\"`");
+    }
+    for field in object.required().iter().filter(|field| !file.columns.contains_key(**field)) {
+        let mend = format!("add `{field} = \"the column that holds it\"`");
+        // An export of closed deals may know no creation; it still gives the closed basis.
+        if *field == "created_at" {
+            warnings.push(Problem {
+                place: columns.place(""),
+                key: columns.path(field),
+                message: "is not mapped: these records enter no cohort".into(),
+                mend,
+            });
+        } else {
+            columns.problem(field, "is missing", mend);
+        }
+    }
+    if object == Object::Activity && !file.columns.contains_key("owner") {
+        warnings.push(Problem {
+            place: columns.place(""),
+            key: columns.path("owner"),
+            message: "is not mapped: an activity of nobody is no touch".into(),
+            mend: "add `owner = \"the column that holds who did it\"`".into(),
+        });
+    }
+}
+
+fn read_column(columns: &Reader<'_>, field: &str, entry: Entry<'_>) -> Option<Column> {
+    let mut column = Column { name: None, constant: None, map: None, format: None };
+    match entry {
+        Entry::Scalar(name) => column.name = Some(name),
+        Entry::Table(table) => {
+            column.name = table.text("column");
+            column.constant = table.text("const");
+            column.map = table.table("map").map(|map| text_entries(&map));
+            column.format = table.text("format");
+            table.finish();
+            if column.name.is_some() == column.constant.is_some() {
+                columns.problem(
+                    field,
+                    "needs one of `column` and `const`",
+                    format!("write `{field} = {{ column = \"…\" }}` or `{{ const = \"…\" }}`"),
+                );
+                return None;
+            }
+        }
+        Entry::Other => {
+            columns.problem(field, "must be a column", format!("write `{field} = \"the column\"`"));
+            return None;
+        }
+    }
+    Some(column)
+}

@@ -1,0 +1,295 @@
+//! The typed nouns that the calculations work on, and all of them together.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::{
+    moment::Moment,
+    record::{Object, Record},
+};
+
+/// A record's address: its source and its vendor id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    /// The source's key in the configuration.
+    pub source: String,
+    /// The vendor's id.
+    pub id: String,
+}
+
+/// A lead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lead {
+    /// Its address.
+    pub key: RecordKey,
+    /// Entered `lead`.
+    pub created_at: Option<Moment>,
+    /// First entered `mql`.
+    pub mql_at: Option<Moment>,
+    /// Given up by marketing.
+    pub disqualified_at: Option<Moment>,
+    /// Vendor's value of the channel.
+    pub channel: Option<String>,
+    /// Campaign id.
+    pub campaign: Option<String>,
+    /// Owner id.
+    pub owner: Option<String>,
+    /// Segment.
+    pub segment: Option<String>,
+    /// When it was found deleted, archived or merged.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// How an opportunity stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not closed.
+    Open,
+    /// Closed as won.
+    Won,
+    /// Closed as lost.
+    Lost,
+}
+
+/// An opportunity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opportunity {
+    /// Its address.
+    pub key: RecordKey,
+    /// The id of the lead it came from, in the same source.
+    pub lead: Option<String>,
+    /// Entered `opportunity`.
+    pub created_at: Option<Moment>,
+    /// When marketing handed it to sales, where the source says so.
+    pub handed_off_at: Option<Moment>,
+    /// Its last closing.
+    pub closed_at: Option<Moment>,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// Why it was lost.
+    pub lost_reason: Option<String>,
+    /// The vendor's stage id.
+    pub stage: Option<String>,
+    /// Owner id.
+    pub owner: Option<String>,
+    /// Amount in its own currency.
+    pub amount: Option<Decimal>,
+    /// Its currency; the company's when absent.
+    pub currency: Option<String>,
+    /// When sales expects it to close.
+    pub expected_close: Option<Moment>,
+    /// Its own channel, where the source has one.
+    pub channel: Option<String>,
+    /// Its own campaign.
+    pub campaign: Option<String>,
+    /// Its own segment.
+    pub segment: Option<String>,
+    /// A link to it.
+    pub url: Option<String>,
+    /// When it was found deleted, archived or merged.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Opportunity {
+    /// When it was won, if it is won.
+    pub fn won_at(&self) -> Option<Moment> {
+        self.closed_at.filter(|_| self.outcome == Outcome::Won)
+    }
+
+    /// When it was lost, if it is lost.
+    pub fn lost_at(&self) -> Option<Moment> {
+        self.closed_at.filter(|_| self.outcome == Outcome::Lost)
+    }
+}
+
+/// Something that somebody did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// Its address.
+    pub key: RecordKey,
+    /// The opportunity it is linked to.
+    pub opportunity: Option<String>,
+    /// The lead or contact it is linked to.
+    pub lead: Option<String>,
+    /// One of [`super::record::ACTIVITY_KINDS`].
+    pub kind: String,
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub owner: Option<String>,
+}
+
+/// An opportunity moved to a stage or to an owner; `value` none means that it has no owner any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The opportunity.
+    pub opportunity: RecordKey,
+    /// When.
+    pub at: Moment,
+    /// The stage or the owner it moved to.
+    pub value: Option<String>,
+}
+
+/// Visits of a day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Visit {
+    /// The day.
+    pub at: Moment,
+    /// How many.
+    pub count: u64,
+    /// Vendor's value of the channel.
+    pub channel: Option<String>,
+    /// Campaign id.
+    pub campaign: Option<String>,
+}
+
+/// A person who owns leads and opportunities.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// Owner id.
+    pub id: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Name.
+    pub name: Option<String>,
+}
+
+/// Everything known, as one value that the pure core can work on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Leads by address, deleted ones included.
+    pub leads: BTreeMap<RecordKey, Lead>,
+    /// Opportunities by address, deleted ones included.
+    pub opportunities: BTreeMap<RecordKey, Opportunity>,
+    /// Stage changes.
+    pub stage_changes: Vec<Change>,
+    /// Owner changes.
+    pub owner_changes: Vec<Change>,
+    /// Activities.
+    pub activities: Vec<Activity>,
+    /// Visits.
+    pub visits: Vec<Visit>,
+    /// Owners by id.
+    pub owners: BTreeMap<String, Owner>,
+    /// Campaign names by id.
+    pub campaigns: BTreeMap<String, String>,
+}
+
+impl Facts {
+    /// Adds a record of a source. Deleted ones of other kinds than lead and opportunity are gone.
+    pub fn add(&mut self, source: &str, record: &Record, deleted_at: Option<Timestamp>) {
+        let key = RecordKey { source: source.to_owned(), id: record.id.clone() };
+        match record.object {
+            Object::Lead => {
+                self.leads.insert(key.clone(), lead(key, record, deleted_at));
+            }
+            Object::Opportunity => {
+                self.opportunities.insert(key.clone(), opportunity(key, record, deleted_at));
+            }
+            _ if deleted_at.is_some() => {}
+            Object::StageChange => self.stage_changes.extend(change(source, record, "to")),
+            Object::OwnerChange => self.owner_changes.extend(change(source, record, "owner")),
+            Object::Activity => self.activities.extend(activity(key, record)),
+            Object::Visit => self.visits.extend(visit(record)),
+            Object::Owner => {
+                self.owners.insert(record.id.clone(), owner(record));
+            }
+            Object::Campaign => {
+                let name = record.get("name").unwrap_or(&record.id).to_owned();
+                self.campaigns.insert(record.id.clone(), name);
+            }
+            Object::EmailSend | Object::Ranking => {}
+        }
+    }
+
+    /// The lead that an opportunity came from, deleted or not.
+    pub fn lead_of(&self, opportunity: &Opportunity) -> Option<&Lead> {
+        let id = opportunity.lead.clone()?;
+        self.leads.get(&RecordKey { source: opportunity.key.source.clone(), id })
+    }
+
+    /// What people call an owner.
+    pub fn owner_name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.owners.get(id).and_then(|owner| owner.name.as_deref()).unwrap_or(id)
+    }
+}
+
+fn text(record: &Record, field: &str) -> Option<String> {
+    record.get(field).map(str::to_owned)
+}
+
+/// Builds a lead from its record.
+pub fn lead(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> Lead {
+    Lead {
+        key,
+        created_at: record.moment("created_at"),
+        mql_at: record.moment("mql_at"),
+        disqualified_at: record.moment("disqualified_at"),
+        channel: text(record, "channel"),
+        campaign: text(record, "campaign"),
+        owner: text(record, "owner"),
+        segment: text(record, "segment"),
+        deleted_at,
+    }
+}
+
+/// Builds an opportunity from its record. An unknown outcome counts as open.
+pub fn opportunity(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> Opportunity {
+    Opportunity {
+        key,
+        lead: text(record, "lead"),
+        created_at: record.moment("created_at"),
+        handed_off_at: record.moment("handed_off_at"),
+        closed_at: record.moment("closed_at"),
+        outcome: match record.get("outcome") {
+            Some("won") => Outcome::Won,
+            Some("lost") => Outcome::Lost,
+            _ => Outcome::Open,
+        },
+        lost_reason: text(record, "lost_reason"),
+        stage: text(record, "stage"),
+        owner: text(record, "owner"),
+        amount: record.get("amount").and_then(|amount| amount.parse().ok()),
+        currency: text(record, "currency"),
+        expected_close: record.moment("expected_close"),
+        channel: text(record, "channel"),
+        campaign: text(record, "campaign"),
+        segment: text(record, "segment"),
+        url: text(record, "url"),
+        deleted_at,
+    }
+}
+
+fn change(source: &str, record: &Record, field: &str) -> Option<Change> {
+    Some(Change {
+        opportunity: RecordKey { source: source.to_owned(), id: text(record, "opportunity")? },
+        at: record.moment("at")?,
+        value: text(record, field),
+    })
+}
+
+fn activity(key: RecordKey, record: &Record) -> Option<Activity> {
+    Some(Activity {
+        key,
+        opportunity: text(record, "opportunity"),
+        lead: text(record, "lead"),
+        kind: text(record, "kind")?,
+        at: record.moment("at")?,
+        owner: text(record, "owner"),
+    })
+}
+
+fn visit(record: &Record) -> Option<Visit> {
+    Some(Visit {
+        at: record.moment("at")?,
+        count: record.get("count")?.parse().ok()?,
+        channel: text(record, "channel"),
+        campaign: text(record, "campaign"),
+    })
+}
+
+fn owner(record: &Record) -> Owner {
+    Owner { id: record.id.clone(), email: text(record, "email"), name: text(record, "name") }
+}

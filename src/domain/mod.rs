@@ -1,0 +1,24 @@
+//! The nouns of the field. Nothing here knows of files, networks, databases or the time of day.
+
+pub mod calendar;
+pub mod channel;
+pub mod dimension;
+pub mod facts;
+pub mod fault;
+pub mod moment;
+pub mod money;
+pub mod number;
+pub mod period;
+pub mod record;
+pub mod stage;
+pub mod team;
+pub mod unit;
+
+pub use calendar::{Allowance, BusinessCalendar};
+pub use facts::{Activity, Facts, Lead, Opportunity, Outcome, RecordKey};
+pub use fault::Fault;
+pub use moment::Moment;
+pub use money::{CurrencyRates, Money};
+pub use period::{Every, Period};
+pub use record::{Object, Record};
+pub use stage::{Metric, Stage};

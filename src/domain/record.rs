@@ -1,0 +1,249 @@
+//! A record as a source delivers it: canonical fields, vendor-native values, all as text.
+//!
+//! Every source speaks this one language, so merging and storing are written once.
+
+use super::moment::Moment;
+
+/// The kinds of record. The names are tables in the store and `object` in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// A person or company that may become a client.
+    Lead,
+    /// A qualified chance of a deal.
+    Opportunity,
+    /// An opportunity moved between stages.
+    StageChange,
+    /// An opportunity changed hands.
+    OwnerChange,
+    /// A call, a meeting, a mail, a task, a note.
+    Activity,
+    /// A marketing campaign.
+    Campaign,
+    /// Visits of a day.
+    Visit,
+    /// A person in sales or marketing.
+    Owner,
+    /// A mailing.
+    EmailSend,
+    /// A position in search results.
+    Ranking,
+}
+
+/// What a field's text must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Any text.
+    Text,
+    /// A [`Moment`].
+    Moment,
+    /// An exact, non-negative decimal.
+    Amount,
+    /// A non-negative whole number.
+    Count,
+    /// `open`, `won` or `lost`.
+    Outcome,
+    /// One of [`ACTIVITY_KINDS`].
+    ActivityKind,
+    /// `true` or `false`.
+    Flag,
+    /// A decimal of any sign.
+    Number,
+}
+
+/// What an activity can be.
+pub const ACTIVITY_KINDS: [&str; 6] =
+    ["call", "meeting", "email_out", "email_in", "task_done", "note"];
+
+use FieldKind::{ActivityKind, Amount, Count, Flag, Number, Outcome, Text};
+
+const AT: FieldKind = FieldKind::Moment;
+
+impl Object {
+    /// All of them; leads before what refers to them.
+    pub const ALL: [Object; 10] = [
+        Object::Owner,
+        Object::Campaign,
+        Object::Lead,
+        Object::Opportunity,
+        Object::StageChange,
+        Object::OwnerChange,
+        Object::Activity,
+        Object::Visit,
+        Object::EmailSend,
+        Object::Ranking,
+    ];
+
+    /// The name in the configuration and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Object::Lead => "lead",
+            Object::Opportunity => "opportunity",
+            Object::StageChange => "stage_change",
+            Object::OwnerChange => "owner_change",
+            Object::Activity => "activity",
+            Object::Campaign => "campaign",
+            Object::Visit => "visit",
+            Object::Owner => "owner",
+            Object::EmailSend => "email_send",
+            Object::Ranking => "ranking",
+        }
+    }
+
+    /// The object of that name.
+    pub fn from_name(name: &str) -> Option<Object> {
+        Object::ALL.into_iter().find(|object| object.name() == name)
+    }
+
+    /// Its fields beside the id, in the order in which a [`Record`] holds them.
+    pub fn fields(self) -> &'static [(&'static str, FieldKind)] {
+        match self {
+            Object::Lead => &[
+                ("created_at", AT),
+                ("mql_at", AT),
+                ("disqualified_at", AT),
+                ("channel", Text),
+                ("campaign", Text),
+                ("owner", Text),
+                ("segment", Text),
+            ],
+            Object::Opportunity => &[
+                ("lead", Text),
+                ("created_at", AT),
+                ("handed_off_at", AT),
+                ("closed_at", AT),
+                ("outcome", Outcome),
+                ("lost_reason", Text),
+                ("stage", Text),
+                ("owner", Text),
+                ("amount", Amount),
+                ("currency", Text),
+                ("expected_close", AT),
+                ("channel", Text),
+                ("campaign", Text),
+                ("segment", Text),
+                ("url", Text),
+            ],
+            Object::StageChange => {
+                &[("opportunity", Text), ("at", AT), ("from", Text), ("to", Text)]
+            }
+            Object::OwnerChange => &[("opportunity", Text), ("at", AT), ("owner", Text)],
+            Object::Activity => &[
+                ("opportunity", Text),
+                ("lead", Text),
+                ("kind", ActivityKind),
+                ("at", AT),
+                ("owner", Text),
+            ],
+            Object::Campaign => &[("name", Text), ("channel", Text), ("cost", Amount)],
+            Object::Visit => &[("at", AT), ("count", Count), ("channel", Text), ("campaign", Text)],
+            Object::Owner => &[("email", Text), ("name", Text), ("active", Flag)],
+            Object::EmailSend => &[("campaign", Text), ("at", AT), ("count", Count)],
+            Object::Ranking => &[("keyword", Text), ("at", AT), ("position", Number)],
+        }
+    }
+
+    /// Where a field stands in a [`Record`].
+    pub fn field_index(self, field: &str) -> Option<usize> {
+        self.fields().iter().position(|(name, _)| *name == field)
+    }
+
+    /// The fields whose values together are the id, for objects that have none of their own.
+    pub fn natural_key(self) -> Option<&'static [&'static str]> {
+        match self {
+            Object::StageChange => Some(&["opportunity", "at", "to"]),
+            Object::OwnerChange => Some(&["opportunity", "at", "owner"]),
+            Object::Visit => Some(&["at", "channel", "campaign"]),
+            Object::Ranking => Some(&["keyword", "at"]),
+            _ => None,
+        }
+    }
+
+    /// Fields without which a record of this kind says nothing.
+    pub fn required(self) -> &'static [&'static str] {
+        match self {
+            Object::Lead | Object::Opportunity => &["created_at"],
+            Object::StageChange => &["opportunity", "at", "to"],
+            Object::OwnerChange => &["opportunity", "at"],
+            Object::Activity => &["kind", "at"],
+            Object::Visit | Object::EmailSend => &["at", "count"],
+            Object::Ranking => &["keyword", "at", "position"],
+            Object::Campaign | Object::Owner => &[],
+        }
+    }
+}
+
+/// One record of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is.
+    pub object: Object,
+    /// The vendor's id, unique within source and object.
+    pub id: String,
+    /// One value per field of [`Object::fields`]; none where the vendor has none.
+    pub values: Vec<Option<String>>,
+}
+
+impl Record {
+    /// A record with no value yet.
+    pub fn empty(object: Object, id: impl Into<String>) -> Record {
+        Record { object, id: id.into(), values: vec![None; object.fields().len()] }
+    }
+
+    /// The value of a field.
+    pub fn get(&self, field: &str) -> Option<&str> {
+        self.values.get(self.object.field_index(field)?)?.as_deref()
+    }
+
+    /// Sets a field; a name that the object does not have is left alone.
+    pub fn set(&mut self, field: &str, value: Option<String>) {
+        if let Some(index) = self.object.field_index(field) {
+            self.values[index] = value;
+        }
+    }
+
+    /// A field that holds a time.
+    pub fn moment(&self, field: &str) -> Option<Moment> {
+        self.get(field).and_then(Moment::parse)
+    }
+
+    /// A 64-bit FNV-1a hash of the values: the same on every machine and in every version.
+    pub fn fingerprint(&self) -> i64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut feed = |byte: u8| {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        };
+        for value in &self.values {
+            match value {
+                Some(text) => text.bytes().for_each(&mut feed),
+                // A byte that UTF-8 never has, so that nothing and "" differ.
+                None => feed(0xff),
+            }
+            feed(0xfe);
+        }
+        i64::from_ne_bytes(hash.to_ne_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn required_and_key_fields_exist() {
+        for object in Object::ALL {
+            for field in object.required().iter().chain(object.natural_key().unwrap_or(&[])) {
+                assert!(object.field_index(field).is_some(), "{field} of {}", object.name());
+            }
+            assert_eq!(Object::from_name(object.name()), Some(object));
+        }
+    }
+
+    #[test]
+    fn a_value_that_moves_to_the_next_field_changes_the_fingerprint() {
+        let mut one = Record::empty(Object::Lead, "1");
+        one.set("channel", Some("a".into()));
+        let mut other = Record::empty(Object::Lead, "1");
+        other.set("campaign", Some("a".into()));
+        assert_ne!(one.fingerprint(), other.fingerprint());
+    }
+}

@@ -1,0 +1,11 @@
+//! The ledger of hand-offs: one verdict for every opportunity that marketing gave to sales. Pure.
+//!
+//! The verdicts add up to the number of hand-offs at every instant (`statistics.md` 1.13).
+
+pub mod episode;
+pub mod ledger;
+pub mod summary;
+
+pub use episode::Episode;
+pub use ledger::{Excuse, HandOff, Ledger, LedgerInput, Unowned, Verdict, ledger};
+pub use summary::{Summary, summarise};

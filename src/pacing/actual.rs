@@ -1,0 +1,122 @@
+//! What happened in a period, up to an instant.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use crate::domain::{
+    calendar::BusinessCalendar,
+    facts::{Facts, Opportunity},
+    fault::Fault,
+    moment::Moment,
+    money::CurrencyRates,
+    period::Period,
+    stage::Metric,
+};
+use crate::plan::{GoalPlan, ValueBasis};
+
+/// Counts events of the facts.
+pub struct Actuals<'a> {
+    /// The facts.
+    pub facts: &'a Facts,
+    /// The company's hours: an event known by its day only counts from the close of business.
+    pub calendar: &'a BusinessCalendar,
+    /// The dated currency rates.
+    pub currency: &'a CurrencyRates,
+}
+
+impl Actuals<'_> {
+    /// What happened in the period before `at`. Money is in the company's currency.
+    pub fn count(&self, metric: Metric, period: Period, at: Timestamp, plan: &GoalPlan) -> Decimal {
+        let living = |deleted: Option<Timestamp>| deleted.is_none_or(|deleted| deleted > at);
+        let happened = |moment: Option<Moment>| self.happened(moment, period, at);
+        let leads = || self.facts.leads.values().filter(|lead| living(lead.deleted_at));
+        let count = match metric {
+            Metric::Visits => {
+                let visits = self.facts.visits.iter().filter(|visit| happened(Some(visit.at)));
+                visits.map(|visit| visit.count as usize).sum()
+            }
+            Metric::Leads => leads().filter(|lead| happened(lead.created_at)).count(),
+            Metric::Mqls => leads().filter(|lead| happened(lead.mql_at)).count(),
+            Metric::Opportunities | Metric::Wins => self.records(metric, period, at).len(),
+            Metric::Revenue => {
+                let won = self.records(metric, period, at).into_iter();
+                return won.filter_map(|o| self.value(o, plan)).sum();
+            }
+        };
+        Decimal::from(count)
+    }
+
+    /// The opportunities behind a count of opportunities, wins or revenue.
+    pub fn records(&self, metric: Metric, period: Period, at: Timestamp) -> Vec<&Opportunity> {
+        self.facts
+            .opportunities
+            .values()
+            .filter(|o| o.deleted_at.is_none_or(|deleted| deleted > at))
+            .filter(|o| {
+                let entered =
+                    if metric == Metric::Opportunities { o.created_at } else { o.won_at() };
+                self.happened(entered, period, at)
+            })
+            .collect()
+    }
+
+    /// What a won opportunity brings to the goal's revenue; none without an amount or a rate.
+    fn value(&self, opportunity: &Opportunity, plan: &GoalPlan) -> Option<Decimal> {
+        let day = opportunity.won_at()?.date(&self.calendar.zone);
+        let amount = opportunity.amount?;
+        let value = self.currency.convert(amount, opportunity.currency.as_deref(), day)?;
+        let months = match plan.goal.assume.value_basis {
+            ValueBasis::Whole => 1,
+            // Run forward, a monthly value counts as new monthly recurring revenue.
+            _ if plan.goal.metric != Metric::Revenue => 1,
+            ValueBasis::MonthlyBooked => 12,
+            ValueBasis::MonthlyRecognised => {
+                let last = plan.goal.period.to.yesterday().ok()?;
+                let of = |d: jiff::civil::Date| i64::from(d.year()) * 12 + i64::from(d.month());
+                of(last) - of(day) + 1
+            }
+        };
+        value.checked_mul(Decimal::from(months))
+    }
+
+    fn happened(&self, moment: Option<Moment>, period: Period, at: Timestamp) -> bool {
+        let Some(moment) = moment else { return false };
+        if !period.contains(moment.date(&self.calendar.zone)) {
+            return false;
+        }
+        match moment {
+            Moment::Instant(event) => event < at,
+            Moment::Day(day) => self.calendar.close_of(day) <= at,
+        }
+    }
+}
+
+/// Won opportunities whose amount cannot be brought to the company's currency, as data faults.
+pub fn currency_faults(
+    facts: &Facts,
+    currency: &CurrencyRates,
+    calendar: &BusinessCalendar,
+) -> Vec<Fault> {
+    let won = facts.opportunities.values().filter(|o| o.deleted_at.is_none());
+    won.filter_map(|o| {
+        let day = o.won_at()?.date(&calendar.zone);
+        let foreign = o.currency.as_deref()?;
+        if currency.convert(o.amount?, Some(foreign), day).is_some() {
+            return None;
+        }
+        Some(Fault {
+            source: o.key.source.clone(),
+            origin: String::new(),
+            object: "opportunity".into(),
+            record: o.key.id.clone(),
+            kind: "no_currency_rate".into(),
+            detail: format!(
+                "no rate from {foreign} to {} on {day}; its value is left out. \
+                 Add it to [currency.rates.{foreign}]",
+                currency.company
+            ),
+            line: 0,
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,217 @@
+//! How a goal is spread over days, and how much of it should be there by an instant.
+//!
+//! Weights are whole numbers, so that shares are exact and whole counts add up to their total
+//! (`statistics.md` 1.11).
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan, civil::Date};
+use rust_decimal::Decimal;
+
+use super::goal::{Goal, Lag};
+use crate::domain::{
+    calendar::BusinessCalendar,
+    period::{Every, FiscalStart, Period, move_back},
+};
+
+/// Day weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    days: BTreeMap<Date, i128>,
+    total: i128,
+}
+
+/// Why a goal has no curve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoCurve {
+    /// No day of the goal is a business day.
+    NoBusinessDay,
+    /// The shape has another number of shares than the goal has periods.
+    ShapeLength {
+        /// Periods of the goal.
+        periods: usize,
+        /// Shares of the shape.
+        shares: usize,
+    },
+    /// A period with a share has no business day.
+    EmptyPeriod(Period),
+}
+
+impl Curve {
+    /// The goal's own days: every business day alike, or by the goal's shape.
+    ///
+    /// # Errors
+    /// See [`NoCurve`].
+    pub fn of_goal(
+        goal: &Goal,
+        calendar: &BusinessCalendar,
+        fiscal: FiscalStart,
+    ) -> Result<Curve, NoCurve> {
+        let days = |p: Period| -> Vec<Date> { calendar.business_days(p.from, p.to).collect() };
+        if days(goal.period).is_empty() {
+            return Err(NoCurve::NoBusinessDay);
+        }
+        let Some(shape) = &goal.shape else {
+            return Ok(Curve::from_days(days(goal.period).into_iter().map(|day| (day, 1))));
+        };
+        let grid = goal.every.grid(goal.period.from, goal.period, fiscal);
+        if grid.len() != shape.len() {
+            return Err(NoCurve::ShapeLength { periods: grid.len(), shares: shape.len() });
+        }
+        let cells: Vec<Vec<Date>> = grid.iter().map(|cell| days(*cell)).collect();
+        let common = cells.iter().filter(|c| !c.is_empty()).fold(1_i128, |acc, cell| {
+            let n = cell.len() as i128;
+            acc / gcd(acc, n) * n
+        });
+        let scale = shape.iter().map(Decimal::scale).max().unwrap_or(0);
+        let mut weights = Vec::new();
+        for ((cell, days), share) in grid.iter().zip(&cells).zip(shape) {
+            let mut share = *share;
+            share.rescale(scale);
+            if days.is_empty() && !share.is_zero() {
+                return Err(NoCurve::EmptyPeriod(*cell));
+            }
+            let weight = share.mantissa() * (common / (days.len().max(1) as i128));
+            weights.extend(days.iter().map(|day| (*day, weight)));
+        }
+        Ok(Curve::from_days(weights))
+    }
+
+    fn from_days(weights: impl IntoIterator<Item = (Date, i128)>) -> Curve {
+        let mut days = BTreeMap::new();
+        for (day, weight) in weights {
+            *days.entry(day).or_insert(0) += weight;
+        }
+        days.retain(|_, weight| *weight > 0);
+        let total = days.values().sum();
+        Curve { days, total }
+    }
+
+    /// Every day moved back by the lag, then back to the nearest business day.
+    pub fn moved_back(&self, lag: &Lag, calendar: &BusinessCalendar) -> Curve {
+        let span = match lag {
+            Lag::None => return self.clone(),
+            Lag::Fixed(span) => *span,
+            Lag::LogNormal { median_days, .. } => median_days.days(),
+        };
+        Curve::from_days(
+            self.days
+                .iter()
+                .map(|(day, weight)| (calendar.back_to_business_day(move_back(*day, span)), *weight)),
+        )
+    }
+
+    /// From the first weighted day to the day after the last.
+    pub fn span(&self) -> Option<Period> {
+        let from = *self.days.keys().next()?;
+        let to = self.days.keys().next_back()?.tomorrow().ok()?;
+        Some(Period { from, to })
+    }
+
+    /// The share of the whole that should be there at `at`: days that are over count whole, the
+    /// running one by the part of its business hours that is over.
+    pub fn share_at(&self, at: Timestamp, calendar: &BusinessCalendar) -> f64 {
+        if self.total == 0 {
+            return 0.0;
+        }
+        let today = calendar.zone.to_datetime(at).date();
+        let over: i128 = self.days.range(..today).map(|(_, weight)| weight).sum();
+        let running = self.days.get(&today).copied().unwrap_or(0) as f64;
+        (over as f64 + running * calendar.share_over(today, at)) / self.total as f64
+    }
+
+    /// The share that falls into a period, as weight and total.
+    pub fn share_in(&self, period: Period) -> (i128, i128) {
+        (self.days.range(period.from..period.to).map(|(_, weight)| weight).sum(), self.total)
+    }
+
+    /// Whole numbers for each cell, which add up to `total`: each cumulative share is rounded.
+    pub fn split(&self, total: i128, cells: &[Period]) -> Vec<i128> {
+        let mut cumulative = 0;
+        let mut given = 0;
+        cells
+            .iter()
+            .map(|cell| {
+                cumulative += self.share_in(*cell).0;
+                let upto = (2 * total * cumulative + self.total).div_euclid(2 * self.total.max(1));
+                let part = upto - given;
+                given = upto;
+                part
+            })
+            .collect()
+    }
+
+    /// Weighted days still to come at `at`, the running one by the part that is left.
+    pub fn business_days_left(&self, at: Timestamp, calendar: &BusinessCalendar) -> f64 {
+        let today = calendar.zone.to_datetime(at).date();
+        let running = f64::from(u8::from(self.days.contains_key(&today)));
+        let after = self.days.range(today..).filter(|(day, _)| **day > today).count() as f64;
+        after + running * (1.0 - calendar.share_over(today, at))
+    }
+
+    /// The day by which a share has to be there, for "until when".
+    pub fn days(&self) -> impl Iterator<Item = (Date, f64)> + '_ {
+        self.days.iter().map(|(day, weight)| (*day, *weight as f64 / self.total as f64))
+    }
+
+    /// The mean number of months, the month of the win included, that a win has left in the goal.
+    pub fn mean_months_left(&self, goal: Period) -> Decimal {
+        let months = |day: Date| {
+            let last = goal.to.yesterday().unwrap_or(goal.to);
+            let of = |d: Date| i64::from(d.year()) * 12 + i64::from(d.month());
+            of(last) - of(day) + 1
+        };
+        let weighted: i128 =
+            self.days.iter().map(|(day, weight)| i128::from(months(*day)) * weight).sum();
+        let ratio = |n: i128, d: i128| {
+            Decimal::try_from_i128_with_scale(n, 0)
+                .ok()
+                .zip(Decimal::try_from_i128_with_scale(d, 0).ok())
+                .and_then(|(n, d)| n.checked_div(d))
+        };
+        ratio(weighted, self.total).unwrap_or(Decimal::ONE)
+    }
+}
+
+/// The share of wins that lands inside the goal when creation days are the goal's days less the
+/// median lag: `sum_d share_d · [G(to - d) - G(from - d)]`; 1 for a fixed lag (`statistics.md` 1.11).
+pub fn in_goal_share(created: &Curve, lag: &Lag, goal: Period) -> f64 {
+    let Lag::LogNormal { median_days, p90_days } = lag else { return 1.0 };
+    let mu = (*median_days as f64).ln();
+    // 1.2816 is the 90 % point of the normal distribution.
+    let sigma = ((*p90_days as f64).ln() - mu) / 1.281_551_565_544_600_4;
+    let cdf = |days: i32| {
+        if days <= 0 {
+            return 0.0;
+        }
+        normal_cdf((f64::from(days).ln() - mu) / sigma)
+    };
+    let days_to = |from: Date, to: Date| from.until(to).map_or(0, |span| span.get_days());
+    created
+        .days()
+        .map(|(day, share)| share * (cdf(days_to(day, goal.to)) - cdf(days_to(day, goal.from))))
+        .sum()
+}
+
+/// The normal distribution function, by the complementary error function of Abramowitz and Stegun
+/// 7.1.26 (error below 1.5e-7).
+fn normal_cdf(z: f64) -> f64 {
+    let x = z.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let poly = t
+        * (0.254_829_592
+            + t * (-0.284_496_736
+                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let erf = 1.0 - poly * (-x * x).exp();
+    0.5 * (1.0 + if z < 0.0 { -erf } else { erf })
+}
+
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// The cells of a goal's plan, from its earliest weighted day on.
+pub fn grid(every: Every, goal: Period, curves: &[&Curve], fiscal: FiscalStart) -> Vec<Period> {
+    let first = curves.iter().filter_map(|curve| curve.span()).map(|span| span.from).min();
+    every.grid(first.unwrap_or(goal.from), goal, fiscal)
+}

@@ -1,0 +1,11 @@
+//! The backward plan: what a revenue goal needs at every stage, and when. Pure.
+
+pub mod chain;
+pub mod curve;
+pub mod goal;
+pub mod layout;
+
+pub use chain::{Assumption, Chain, Measured, PlanError, Provenance};
+pub use curve::Curve;
+pub use goal::{Assume, Given, Goal, Lag, Pair, ValueBasis};
+pub use layout::{GoalPlan, PlanPeriod, lay_out};

@@ -1,0 +1,133 @@
+//! Tables of rates: one row for each channel, campaign, owner, team or segment, and the total.
+
+use std::collections::BTreeMap;
+
+use jiff::{ToSpan, civil::Date};
+use serde::Serialize;
+
+use super::estimate::{Row, Tally};
+use crate::domain::{channel::ChannelMap, dimension::Dimension, stage::Stage, team::Teams};
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RatesQuery {
+    /// The stage entered.
+    pub from: Stage,
+    /// The stage to be reached.
+    pub to: Stage,
+    /// Rows by this; the total only when absent.
+    pub by: Option<Dimension>,
+    /// The conversion window in days.
+    pub window_days: Option<i64>,
+    /// Rows split into cohorts by month of entry.
+    pub by_month: bool,
+    /// First entry day.
+    pub since: Option<Date>,
+    /// The day after the last entry day.
+    pub until: Option<Date>,
+}
+
+/// A table of rates, as JSON and as text show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RateTable {
+    /// The stage entered.
+    pub from: &'static str,
+    /// The stage to be reached.
+    pub to: &'static str,
+    /// The conversion window in days.
+    pub window_days: Option<i64>,
+    /// `cohort` or `closed`.
+    pub basis: &'static str,
+    /// One row a key.
+    pub rows: Vec<KeyedRow>,
+    /// All of them.
+    pub total: KeyedRow,
+}
+
+/// A row with its key and its cohorts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeyedRow {
+    /// Channel, campaign id, owner id, team or segment; null for "unattributed".
+    pub key: Option<String>,
+    /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The figures.
+    #[serde(flatten)]
+    pub row: Row,
+    /// By month of entry, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cohorts: Option<Vec<CohortRow>>,
+}
+
+/// A row of one cohort.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CohortRow {
+    /// First entry day.
+    pub from: Date,
+    /// The day after the last.
+    pub to: Date,
+    /// The figures.
+    #[serde(flatten)]
+    pub row: Row,
+}
+
+/// Tallies by stored key.
+pub type Tallies = BTreeMap<Option<String>, Tally>;
+
+/// Groups stored keys into the keys of a dimension: vendor values into channels, owners into teams.
+pub fn group(tallies: Tallies, by: Dimension, channels: &ChannelMap, teams: &Teams) -> Tallies {
+    let mut grouped = Tallies::new();
+    for (key, tally) in tallies {
+        let key = key.filter(|key| !key.is_empty()).map(|key| match by {
+            Dimension::Channel => channels.channel(&key),
+            // An owner in no team is a team of one.
+            Dimension::Team => teams.team_of(&key).unwrap_or(&key).to_owned(),
+            _ => key,
+        });
+        grouped.entry(key).or_default().extend(&tally);
+    }
+    grouped
+}
+
+/// Builds the table from tallies that are grouped already. `seen_to` is `date(data_as_of)`.
+pub fn build(query: &RatesQuery, tallies: &Tallies, total: &Tally, seen_to: Date) -> RateTable {
+    let since = query.since.unwrap_or(Date::MIN);
+    // Nobody who enters later has been seen.
+    let until = query.until.unwrap_or(Date::MAX).min(seen_to.tomorrow().unwrap_or(seen_to));
+    let keyed = |key: Option<String>, tally: &Tally| {
+        let tally = tally.between(since, until);
+        KeyedRow {
+            key,
+            name: None,
+            row: tally.row(query.window_days, seen_to),
+            cohorts: query.by_month.then(|| cohorts(&tally, query.window_days, seen_to)),
+        }
+    };
+    let mut rows: Vec<KeyedRow> =
+        tallies.iter().map(|(key, tally)| keyed(key.clone(), tally)).collect();
+    rows.retain(|row| row.row.entered > 0 || row.row.converted > 0);
+    RateTable {
+        from: query.from.name(),
+        to: query.to.name(),
+        window_days: query.window_days,
+        basis: "cohort",
+        rows,
+        total: keyed(None, total),
+    }
+}
+
+fn cohorts(tally: &Tally, window_days: Option<i64>, seen_to: Date) -> Vec<CohortRow> {
+    let Some((first, last)) = tally.entry_days() else { return Vec::new() };
+    let mut rows = Vec::new();
+    let mut from = first.first_of_month();
+    while from <= last {
+        let to = from.saturating_add(1.month());
+        rows.push(CohortRow { from, to, row: tally.between(from, to).row(window_days, seen_to) });
+        if to <= from {
+            break;
+        }
+        from = to;
+    }
+    rows
+}

@@ -1,0 +1,143 @@
+//! Where records come from. A source fetches and maps; it never stores.
+//!
+//! A new vendor is one file here and one line in [`open`].
+
+pub mod csv;
+mod csv_value;
+
+use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::mpsc::Sender;
+
+use crate::config::source::{Kind, Source as Settings};
+use crate::domain::{Fault, Object, Record};
+
+/// A page of records with the cursor behind it.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What the records are.
+    pub object: Object,
+    /// The records; of those with one id the last counts.
+    pub records: Vec<Record>,
+    /// What was wrong with single records.
+    pub faults: Vec<Fault>,
+    /// The name of the cursor.
+    pub cursor_key: String,
+    /// Where to go on when the page is stored.
+    pub cursor: String,
+    /// When the pass over this origin began; it may have been interrupted since.
+    pub pass_ms: i64,
+    /// The origin whose last page this is.
+    pub origin_done: Option<String>,
+}
+
+/// Where a source goes on, and the clock of this sync.
+#[derive(Clone, Debug)]
+pub struct ReadRequest {
+    /// The stored cursors.
+    pub cursors: BTreeMap<String, String>,
+    /// The sync's clock.
+    pub started: Timestamp,
+}
+
+/// What a pass over everything found.
+#[derive(Debug)]
+pub struct Complete {
+    /// How far the data is complete.
+    pub complete_to: Timestamp,
+    /// The ids that the source has, where the pass saw all of them.
+    pub inventories: Vec<Inventory>,
+}
+
+/// The ids that a source has, as 64-bit hashes: a million of them take 16 MB.
+#[derive(Debug)]
+pub struct Inventory {
+    /// What they are ids of.
+    pub object: Object,
+    hashes: HashSet<u64>,
+}
+
+impl Inventory {
+    /// An inventory of these hashes of [`id_hash`].
+    pub fn new(object: Object, hashes: impl IntoIterator<Item = u64>) -> Inventory {
+        Inventory { object, hashes: hashes.into_iter().collect() }
+    }
+
+    /// Whether the source has this id.
+    pub fn contains(&self, id: &str) -> bool {
+        self.hashes.contains(&id_hash(id))
+    }
+}
+
+/// A hash of an id, good for one run of the program.
+pub fn id_hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Why a source could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Something at a place in a file or in the configuration.
+    #[error("{place}: {message}\n    mend: {mend}")]
+    At {
+        /// File and line.
+        place: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        mend: String,
+    },
+    /// Nobody takes the pages any more.
+    #[error("the store stopped taking records")]
+    StoreGone,
+}
+
+/// What `check` learned about a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// What is in order, in words.
+    pub found: String,
+    /// What is worth a second look.
+    pub warnings: Vec<String>,
+}
+
+/// A value that a source holds, for `discover`: object, field, value, how often.
+pub type Discovered = BTreeMap<(Object, &'static str), BTreeMap<String, u64>>;
+
+/// A future that a trait object can return.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A source.
+pub trait Source: Send + Sync {
+    /// The objects that it can report.
+    fn objects(&self) -> Vec<Object>;
+
+    /// Whether it fills this field.
+    fn provides(&self, object: Object, field: &str) -> bool;
+
+    /// Reads everything from the cursors on and sends it page by page.
+    fn read<'a>(
+        &'a self,
+        request: ReadRequest,
+        pages: Sender<Page>,
+    ) -> Boxed<'a, Result<Complete, SourceError>>;
+
+    /// Asks one harmless question.
+    fn check<'a>(&'a self) -> Boxed<'a, Result<Probe, SourceError>>;
+
+    /// Counts the values of the fields that the configuration maps.
+    fn discover<'a>(&'a self) -> Boxed<'a, Result<Discovered, SourceError>>;
+}
+
+/// Makes a source from its configuration.
+pub fn open(name: &str, settings: &Settings, zone: &TimeZone) -> Box<dyn Source> {
+    match &settings.kind {
+        Kind::Csv(csv) => Box::new(csv::CsvSource::new(name, csv.clone(), zone.clone())),
+    }
+}

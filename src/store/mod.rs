@@ -1,0 +1,114 @@
+//! The SQLite file: all SQL of the program is in this room.
+//!
+//! Every write transaction is `BEGIN IMMEDIATE` (a deferred one that reads first fails with "database
+//! is locked" as soon as two writers meet), and none spans a network call.
+
+pub mod alerts;
+pub mod digests;
+pub mod excuses;
+pub mod facts;
+pub mod open;
+pub mod outbox;
+pub mod records;
+pub mod rollups;
+pub mod schedule;
+pub mod sources;
+
+use jiff::Timestamp;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database says no.
+    #[error("database: {operation}: {cause}")]
+    Database {
+        /// What was being done.
+        operation: &'static str,
+        /// Why not.
+        cause: sqlx::Error,
+    },
+    /// The file cannot be used.
+    #[error("database {path}: {message}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong, and the mend.
+        message: String,
+    },
+    /// Something stored cannot be read back.
+    #[error("database: {operation}: stored value is not readable: {cause}")]
+    Stored {
+        /// What was being done.
+        operation: &'static str,
+        /// Why not.
+        cause: serde_json::Error,
+    },
+}
+
+/// The result of a store operation.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// The open database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// A write transaction.
+pub struct Write {
+    transaction: Transaction<'static, Sqlite>,
+}
+
+impl Store {
+    /// Begins a write transaction.
+    ///
+    /// # Errors
+    /// When another writer does not give way in time.
+    pub async fn begin(&self) -> StoreResult<Write> {
+        let transaction =
+            self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(on("begin a write"))?;
+        Ok(Write { transaction })
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The random name of this database, for stable message ids.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn id(&self) -> StoreResult<String> {
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'store_id'")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(on("read the store's id"))
+    }
+}
+
+impl Write {
+    /// Makes it last.
+    ///
+    /// # Errors
+    /// When the disk is full, say; nothing of the transaction is stored then.
+    pub async fn commit(self) -> StoreResult<()> {
+        self.transaction.commit().await.map_err(on("commit"))
+    }
+}
+
+/// Names the operation of a database error.
+fn on(operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |cause| StoreError::Database { operation, cause }
+}
+
+/// Names the operation of a value that is not readable.
+fn unreadable(operation: &'static str) -> impl Fn(serde_json::Error) -> StoreError {
+    move |cause| StoreError::Stored { operation, cause }
+}
+
+/// Milliseconds since 1970 back to an instant.
+fn instant(millisecond: i64) -> Timestamp {
+    Timestamp::from_millisecond(millisecond).unwrap_or(Timestamp::UNIX_EPOCH)
+}

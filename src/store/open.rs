@@ -1,0 +1,137 @@
+//! Opening the file: its mode, its migrations, and the copy that is kept before one.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::{Store, StoreError, StoreResult, on};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How long a writer waits for another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Readers beside the one writer.
+const CONNECTIONS_MAX: u32 = 4;
+/// Only its owner may read the file.
+const FILE_MODE: u32 = 0o600;
+
+impl Store {
+    /// Opens the database, making it where there is none, and brings it to this version's shape.
+    ///
+    /// # Errors
+    /// A path that cannot be written, a file that is no database, or one that a newer version made.
+    pub async fn open(path: &Path) -> StoreResult<Store> {
+        prepare_file(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .connect_with(options)
+            .await
+            .map_err(|cause| file_error(path, format!("cannot be opened: {cause}")))?;
+        let store = Store { pool };
+        store.migrate(path).await?;
+        Ok(store)
+    }
+
+    /// Opens the database only where there is one already, for commands that just read.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and when there is no file.
+    pub async fn open_existing(path: &Path) -> StoreResult<Store> {
+        if !path.exists() {
+            let message = "does not exist yet; run `paceline sync` first".to_owned();
+            return Err(file_error(path, message));
+        }
+        Store::open(path).await
+    }
+
+    async fn migrate(&self, path: &Path) -> StoreResult<()> {
+        let applied = self.applied_version().await?;
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if applied > newest {
+            let message = format!(
+                "was made by a newer version of paceline (its shape is {applied}, this program \
+                 knows {newest}); install that version, or restore a copy from before the upgrade"
+            );
+            return Err(file_error(path, message));
+        }
+        if applied == newest {
+            return Ok(());
+        }
+        if applied > 0 {
+            self.keep_copy(path, applied).await?;
+        }
+        MIGRATIONS
+            .run(&self.pool)
+            .await
+            .map_err(|cause| file_error(path, format!("cannot be migrated: {cause}")))
+    }
+
+    /// The number of the last migration; 0 for a new file.
+    async fn applied_version(&self) -> StoreResult<i64> {
+        let known: Option<String> = sqlx::query_scalar(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(on("read the schema"))?;
+        if known.is_none() {
+            return Ok(0);
+        }
+        sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(on("read the schema's version"))
+    }
+
+    async fn keep_copy(&self, path: &Path, version: i64) -> StoreResult<()> {
+        let copy = path.with_extension(format!("before-{version}.bak"));
+        if copy.exists() {
+            return Ok(());
+        }
+        let target = copy.display().to_string();
+        sqlx::query("VACUUM INTO ?")
+            .bind(target)
+            .execute(&self.pool)
+            .await
+            .map_err(on("copy the database before a migration"))?;
+        restrict(&copy)
+    }
+}
+
+/// Makes the file with its mode before SQLite does, since SQLite would ask the umask.
+fn prepare_file(path: &Path) -> StoreResult<()> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent)
+            .map_err(|cause| file_error(path, format!("its folder cannot be made: {cause}")))?;
+    }
+    if !path.exists() {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(path)
+            .map_err(|cause| file_error(path, format!("cannot be made: {cause}")))?;
+    }
+    restrict(path)
+}
+
+fn restrict(path: &Path) -> StoreResult<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(FILE_MODE))
+        .map_err(|cause| file_error(path, format!("its mode cannot be set: {cause}")))
+}
+
+fn file_error(path: &Path, message: String) -> StoreError {
+    StoreError::File { path: path.display().to_string(), message }
+}

@@ -1,0 +1,198 @@
+//! How far each source has been read: cursors, completeness, faults.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Store, StoreResult, Write, instant, on};
+use crate::domain::Fault;
+
+/// Rows of one multi-row statement.
+const ROWS_PER_STATEMENT: usize = 100;
+
+/// How a source stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceState {
+    /// How far its data is complete.
+    pub complete_to: Option<Timestamp>,
+    /// The start of the first sync that read everything.
+    pub first_complete: Option<Timestamp>,
+    /// When it was last tried.
+    pub last_attempt: Option<Timestamp>,
+    /// Why the last try did not read everything.
+    pub last_error: Option<String>,
+}
+
+impl Store {
+    /// The states of all sources that were ever tried.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn source_states(&self) -> StoreResult<BTreeMap<String, SourceState>> {
+        let rows = sqlx::query(
+            "SELECT source, complete_ms, first_complete_ms, last_attempt_ms, last_error
+             FROM source_state",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read the sources' states"))?;
+        let at = |ms: Option<i64>| ms.map(instant);
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let state = SourceState {
+                    complete_to: at(row.get(1)),
+                    first_complete: at(row.get(2)),
+                    last_attempt: at(row.get(3)),
+                    last_error: row.get(4),
+                };
+                (row.get(0), state)
+            })
+            .collect())
+    }
+
+    /// Where a source goes on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn cursors(&self, source: &str) -> StoreResult<BTreeMap<String, String>> {
+        let rows = sqlx::query("SELECT key, value FROM cursor WHERE source = ?")
+            .bind(source)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read cursors"))?;
+        Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Every fault of every source.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn faults(&self) -> StoreResult<Vec<Fault>> {
+        let rows = sqlx::query(
+            "SELECT source, origin, object, record, kind, detail, line FROM data_fault
+             ORDER BY source, origin, line, kind",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read data faults"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Fault {
+                source: row.get(0),
+                origin: row.get(1),
+                object: row.get(2),
+                record: row.get(3),
+                kind: row.get(4),
+                detail: row.get(5),
+                line: row.get(6),
+            })
+            .collect())
+    }
+}
+
+impl Write {
+    /// Moves a cursor.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn set_cursor(&mut self, source: &str, key: &str, value: &str) -> StoreResult<()> {
+        sqlx::query(
+            "INSERT INTO cursor (source, key, value) VALUES (?, ?, ?)
+             ON CONFLICT (source, key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(source)
+        .bind(key)
+        .bind(value)
+        .execute(&mut *self.transaction)
+        .await
+        .map_err(on("move a cursor"))?;
+        Ok(())
+    }
+
+    /// Notes faults that a pass over an origin found.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_faults(
+        &mut self,
+        faults: &[Fault],
+        pass_ms: i64,
+        seen: Timestamp,
+    ) -> StoreResult<()> {
+        for chunk in faults.chunks(ROWS_PER_STATEMENT) {
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "INSERT INTO data_fault (source, origin, object, record, kind, detail, line, \
+                 pass_ms, first_seen_ms) ",
+            );
+            query.push_values(chunk, |mut row, fault| {
+                row.push_bind(&fault.source)
+                    .push_bind(&fault.origin)
+                    .push_bind(&fault.object)
+                    .push_bind(&fault.record)
+                    .push_bind(&fault.kind)
+                    .push_bind(&fault.detail)
+                    .push_bind(fault.line)
+                    .push_bind(pass_ms)
+                    .push_bind(seen.as_millisecond());
+            });
+            query.push(
+                " ON CONFLICT DO UPDATE SET detail = excluded.detail, pass_ms = excluded.pass_ms",
+            );
+            query.build().execute(&mut *self.transaction).await.map_err(on("note data faults"))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the faults of an origin that the pass did not find again.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn forget_faults(
+        &mut self,
+        source: &str,
+        origin: &str,
+        pass_ms: i64,
+    ) -> StoreResult<()> {
+        sqlx::query("DELETE FROM data_fault WHERE source = ? AND origin = ? AND pass_ms <> ?")
+            .bind(source)
+            .bind(origin)
+            .bind(pass_ms)
+            .execute(&mut *self.transaction)
+            .await
+            .map_err(on("forget mended data faults"))?;
+        Ok(())
+    }
+
+    /// Notes how a sync ended. Completeness only moves when everything was read.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn finish_sync(
+        &mut self,
+        source: &str,
+        started: Timestamp,
+        outcome: Result<Timestamp, &str>,
+    ) -> StoreResult<()> {
+        let complete_ms = outcome.ok().map(|at| at.as_millisecond());
+        sqlx::query(
+            "INSERT INTO source_state
+                 (source, complete_ms, first_complete_ms, last_attempt_ms, last_error)
+             VALUES (?1, ?2, CASE WHEN ?2 IS NULL THEN NULL ELSE ?3 END, ?3, ?4)
+             ON CONFLICT (source) DO UPDATE SET
+                 complete_ms = coalesce(excluded.complete_ms, complete_ms),
+                 first_complete_ms = coalesce(first_complete_ms, excluded.first_complete_ms),
+                 last_attempt_ms = excluded.last_attempt_ms,
+                 last_error = excluded.last_error",
+        )
+        .bind(source)
+        .bind(complete_ms)
+        .bind(started.as_millisecond())
+        .bind(outcome.err())
+        .execute(&mut *self.transaction)
+        .await
+        .map_err(on("note the sync's end"))?;
+        Ok(())
+    }
+}
