@@ -16,3 +16,5 @@ pub mod store;
 pub mod sync;
 pub mod handoff;
 pub mod pacing;
+pub mod alerts;
+pub mod evaluate;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use super::{reader::Reader, span};
 use crate::domain::{
@@ -10,6 +10,7 @@ use crate::domain::{
     period::FiscalStart,
     record::ACTIVITY_KINDS,
 };
+use crate::handoff::settings::{Settings as Handoff, When};
 
 /// Who the company is and when it works.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,32 +25,6 @@ pub struct Company {
     pub fiscal_start: FiscalStart,
     /// `[company.business_hours]`
     pub hours: BusinessCalendar,
-}
-
-/// When an opportunity is handed to sales, and what counts as following up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Handoff {
-    /// Older hand-offs get verdicts and never alerts; the first sync's day when absent.
-    pub since: Option<Date>,
-    /// Opportunities without an owner for longer are reported beside the ledger.
-    pub unowned_after: Allowance,
-    /// What makes the hand-off.
-    pub when: When,
-    /// How much business time the first touch may take.
-    pub first_touch_within: Allowance,
-    /// The kinds of activity that are a touch.
-    pub counts_as_touch: Vec<String>,
-}
-
-/// What makes the hand-off.
-#[derive(Clone, Debug, PartialEq)]
-pub enum When {
-    /// The first moment at which the opportunity exists and has an owner.
-    Owned,
-    /// Its creation.
-    Created,
-    /// Its entry into this stage.
-    Stage(String),
 }
 
 /// Reads `[company]`.

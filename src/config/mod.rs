@@ -19,8 +19,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::domain::{channel::ChannelMap, money::CurrencyRates};
-use alerts::AlertSettings;
-use company::{Company, Handoff};
+use crate::alerts::settings::AlertSettings;
+use crate::handoff::settings::Settings as Handoff;
+use company::Company;
 use document::Document;
 pub use problem::{Problem, Problems};
 use reader::{Entry, Reader};

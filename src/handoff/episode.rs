@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::config::company::When;
+use super::settings::When;
 use crate::domain::{
     calendar::BusinessCalendar,
     facts::{Change, Opportunity},

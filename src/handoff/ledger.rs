@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::episode::{Episode, History, instant};
-use crate::config::company::Handoff as Settings;
+use super::{
+    episode::{Episode, History, instant},
+    settings::Settings,
+};
 use crate::domain::{
     calendar::BusinessCalendar,
     facts::{Activity, Facts, Opportunity, Outcome, RecordKey},

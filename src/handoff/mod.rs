@@ -4,6 +4,7 @@
 
 pub mod episode;
 pub mod ledger;
+pub mod settings;
 pub mod summary;
 
 pub use episode::Episode;

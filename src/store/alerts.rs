@@ -1,1 +1,205 @@
-//! todo
+//! Alerts, their transitions, and the messages that leave with them in one transaction.
+
+use jiff::Timestamp;
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{Store, StoreResult, Write, instant, on, unreadable};
+
+/// An alert as stored. `finding` is JSON that only the evaluation reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertRow {
+    /// Its number; 0 for one that is to be stored.
+    pub id: i64,
+    /// The rule.
+    pub rule: String,
+    /// What it is about.
+    pub scope: String,
+    /// `firing`, `stale` or `resolved`.
+    pub state: String,
+    /// `warning` or `critical`.
+    pub severity: String,
+    /// The worst step so far.
+    pub level: i64,
+    /// When it started.
+    pub since: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// When it was last looked at.
+    pub changed: Timestamp,
+    /// Why it is in its state.
+    pub reason: String,
+    /// The last finding.
+    pub finding: String,
+    /// The ids of the records that a message has named.
+    pub told: Vec<String>,
+}
+
+/// A transition as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransitionRow {
+    /// The alert.
+    pub alert: i64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+    /// Whether a message was put into the outbox.
+    pub sent: bool,
+}
+
+const COLUMNS: &str = "SELECT id, rule, scope, state, severity, level, since_ms, ended_ms, \
+                       changed_ms, reason, finding, told FROM alert ";
+
+impl Store {
+    /// Alerts that began at `until` at the latest and were not over before `from`, the oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn alerts_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<Vec<AlertRow>> {
+        let sql = format!(
+            "{COLUMNS} WHERE since_ms <= ? AND (ended_ms IS NULL OR ended_ms >= ?) ORDER BY id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(until.as_millisecond())
+            .bind(from.as_millisecond())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read alerts"))?;
+        rows.iter().map(alert).collect()
+    }
+
+    /// One alert.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn alert(&self, id: i64) -> StoreResult<Option<AlertRow>> {
+        let sql = format!("{COLUMNS} WHERE id = ?");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(on("read an alert"))?;
+        row.as_ref().map(alert).transpose()
+    }
+
+    /// What happened to alerts in `[from, until]`, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn transitions_between(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<Vec<TransitionRow>> {
+        let rows = sqlx::query(
+            "SELECT alert, at_ms, kind, reason, sent FROM alert_transition
+             WHERE at_ms >= ? AND at_ms <= ? ORDER BY id",
+        )
+        .bind(from.as_millisecond())
+        .bind(until.as_millisecond())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read transitions"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| TransitionRow {
+                alert: row.get(0),
+                at: instant(row.get(1)),
+                kind: row.get(2),
+                reason: row.get(3),
+                sent: row.get(4),
+            })
+            .collect())
+    }
+}
+
+impl Write {
+    /// Alerts that have not ended, the oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open_alerts(&mut self) -> StoreResult<Vec<AlertRow>> {
+        let sql = format!("{COLUMNS} WHERE state <> 'resolved' ORDER BY id");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut *self.transaction)
+            .await
+            .map_err(on("read open alerts"))?;
+        rows.iter().map(alert).collect()
+    }
+
+    /// Stores an alert, a new one where its id is 0, and gives its id.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn put_alert(&mut self, row: &AlertRow) -> StoreResult<i64> {
+        let told = serde_json::to_string(&row.told).map_err(unreadable("store an alert"))?;
+        sqlx::query_scalar(
+            "INSERT INTO alert (id, rule, scope, state, severity, level, since_ms, ended_ms,
+                                changed_ms, reason, finding, told)
+             VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (id) DO UPDATE SET
+                 state = excluded.state, severity = excluded.severity, level = excluded.level,
+                 ended_ms = excluded.ended_ms, changed_ms = excluded.changed_ms,
+                 reason = excluded.reason, finding = excluded.finding, told = excluded.told
+             RETURNING id",
+        )
+        .bind(row.id)
+        .bind(&row.rule)
+        .bind(&row.scope)
+        .bind(&row.state)
+        .bind(&row.severity)
+        .bind(row.level)
+        .bind(row.since.as_millisecond())
+        .bind(row.ended.map(|at| at.as_millisecond()))
+        .bind(row.changed.as_millisecond())
+        .bind(&row.reason)
+        .bind(&row.finding)
+        .bind(told)
+        .fetch_one(&mut *self.transaction)
+        .await
+        .map_err(on("store an alert"))
+    }
+
+    /// Notes a transition and gives its number.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_transition(&mut self, row: &TransitionRow) -> StoreResult<i64> {
+        sqlx::query_scalar(
+            "INSERT INTO alert_transition (alert, at_ms, kind, reason, sent)
+             VALUES (?, ?, ?, ?, ?) RETURNING id",
+        )
+        .bind(row.alert)
+        .bind(row.at.as_millisecond())
+        .bind(&row.kind)
+        .bind(&row.reason)
+        .bind(row.sent)
+        .fetch_one(&mut *self.transaction)
+        .await
+        .map_err(on("note a transition"))
+    }
+}
+
+fn alert(row: &SqliteRow) -> StoreResult<AlertRow> {
+    let told: &str = row.get(11);
+    Ok(AlertRow {
+        id: row.get(0),
+        rule: row.get(1),
+        scope: row.get(2),
+        state: row.get(3),
+        severity: row.get(4),
+        level: row.get(5),
+        since: instant(row.get(6)),
+        ended: row.get::<Option<i64>, _>(7).map(instant),
+        changed: instant(row.get(8)),
+        reason: row.get(9),
+        finding: row.get(10),
+        told: serde_json::from_str(told).map_err(unreadable("read an alert"))?,
+    })
+}

@@ -1,1 +1,235 @@
-//! todo
+//! The queue of messages: put in with what caused them, claimed, sent, recorded.
+
+use jiff::{Timestamp, ToSpan};
+use sqlx::Row;
+
+use super::{Store, StoreResult, Write, instant, on, unreadable};
+use crate::domain::notice::Document;
+
+/// How long a claim holds. Longer than any send may take.
+const CLAIM_SECS: i64 = 180;
+/// Messages of one round.
+const CLAIMS_MAX: i64 = 100;
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxRow {
+    /// Its number.
+    pub id: i64,
+    /// What makes it this message and no other.
+    pub dedupe_key: String,
+    /// `slack`, `email` or `file`.
+    pub sink: String,
+    /// A key of the configuration, or a mailbox.
+    pub address: String,
+    /// The message.
+    pub message: Document,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Whether an earlier try may have reached somebody.
+    pub may_repeat: bool,
+    /// When it was put in.
+    pub created: Timestamp,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrived.
+    Sent,
+    /// Try again then. A limited one does not count as tried.
+    Again {
+        /// When.
+        at: Timestamp,
+        /// Whether the try counts.
+        counts: bool,
+    },
+    /// It may have arrived. Try again then, or leave it so.
+    Unknown {
+        /// When to try again.
+        again: Option<Timestamp>,
+    },
+    /// It never will.
+    Dead,
+}
+
+/// How many messages are in each state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboxCounts {
+    /// On their way.
+    pub pending: i64,
+    /// Delivered.
+    pub sent: i64,
+    /// Perhaps delivered.
+    pub unknown: i64,
+    /// Given up.
+    pub dead: i64,
+}
+
+impl Store {
+    /// Claims what is due, so that no other worker sends it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn claim_due(&self, now: Timestamp) -> StoreResult<Vec<OutboxRow>> {
+        let until = now.saturating_add(CLAIM_SECS.seconds()).unwrap_or(now);
+        let mut write = self.begin().await?;
+        // A claim that ran out belonged to a worker that died; whether it had sent is not known.
+        sqlx::query(
+            "UPDATE outbox SET state = 'unknown', attempts = attempts + 1, claimed_until_ms = NULL,
+                    not_before_ms = ?1, last_error = 'the program stopped while it was sending'
+             WHERE state = 'claimed' AND claimed_until_ms < ?1",
+        )
+        .bind(now.as_millisecond())
+        .execute(&mut *write.transaction)
+        .await
+        .map_err(on("free claims"))?;
+        let rows = sqlx::query(
+            "UPDATE outbox SET claimed_until_ms = ?2, state = 'claimed'
+             WHERE id IN (SELECT id FROM outbox
+                          WHERE state IN ('pending', 'unknown') AND finished_ms IS NULL
+                            AND not_before_ms <= ?1 ORDER BY id LIMIT ?3)
+             RETURNING id, dedupe_key, sink, address, message, attempts, last_error, created_ms",
+        )
+        .bind(now.as_millisecond())
+        .bind(until.as_millisecond())
+        .bind(CLAIMS_MAX)
+        .fetch_all(&mut *write.transaction)
+        .await
+        .map_err(on("claim messages"))?;
+        write.commit().await?;
+        let mut claimed = Vec::new();
+        for row in rows {
+            let message: &str = row.get(4);
+            let error: Option<&str> = row.get(6);
+            claimed.push(OutboxRow {
+                id: row.get(0),
+                dedupe_key: row.get(1),
+                sink: row.get(2),
+                address: row.get(3),
+                message: serde_json::from_str(message).map_err(unreadable("read a message"))?,
+                attempts: row.get(5),
+                may_repeat: error.is_some_and(|error| error.starts_with(UNKNOWN_PREFIX))
+                    || error == Some("the program stopped while it was sending"),
+                created: instant(row.get(7)),
+            });
+        }
+        claimed.sort_by_key(|row| row.id);
+        Ok(claimed)
+    }
+
+    /// Records what became of a try.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn finish(
+        &self,
+        id: i64,
+        fate: &Fate,
+        error: Option<&str>,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let (state, attempt, again) = match fate {
+            Fate::Sent => ("sent", 1, None),
+            Fate::Again { at, counts } => ("pending", i64::from(*counts), Some(*at)),
+            Fate::Unknown { again } => ("unknown", 1, *again),
+            Fate::Dead => ("dead", 1, None),
+        };
+        let error = match fate {
+            Fate::Unknown { .. } => error.map(|error| format!("{UNKNOWN_PREFIX}{error}")),
+            _ => error.map(str::to_owned),
+        };
+        let finished = again.is_none().then(|| now.as_millisecond());
+        sqlx::query(
+            "UPDATE outbox SET state = ?, attempts = attempts + ?, claimed_until_ms = NULL,
+                    not_before_ms = coalesce(?, not_before_ms), finished_ms = ?, last_error = ?
+             WHERE id = ?",
+        )
+        .bind(state)
+        .bind(attempt)
+        .bind(again.map(|at| at.as_millisecond()))
+        .bind(finished)
+        .bind(error)
+        .bind(id)
+        .execute(&self.pool)
+        .await
+        .map_err(on("record a delivery"))?;
+        Ok(())
+    }
+
+    /// How many messages are in each state.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn outbox_counts(&self) -> StoreResult<OutboxCounts> {
+        let rows = sqlx::query("SELECT state, count(*) FROM outbox GROUP BY state")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("count messages"))?;
+        let mut counts = OutboxCounts::default();
+        for row in rows {
+            let count: i64 = row.get(1);
+            match row.get(0) {
+                "sent" => counts.sent += count,
+                "unknown" => counts.unknown += count,
+                "dead" => counts.dead += count,
+                _ => counts.pending += count,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Every message that was put in at `from` or later, for the demo and for tests.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn messages_since(&self, from: Timestamp) -> StoreResult<Vec<(String, String, Document)>> {
+        let rows = sqlx::query(
+            "SELECT dedupe_key, state, message FROM outbox WHERE created_ms >= ? ORDER BY id",
+        )
+        .bind(from.as_millisecond())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read messages"))?;
+        rows.iter()
+            .map(|row| {
+                let message = serde_json::from_str(row.get(2)).map_err(unreadable("read a message"))?;
+                Ok((row.get(0), row.get(1), message))
+            })
+            .collect()
+    }
+}
+
+/// Marks a try whose end is not known, so that the next one can say that it may be a repeat.
+const UNKNOWN_PREFIX: &str = "not known: ";
+
+impl Write {
+    /// Puts a message in, unless this very message is there already.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn enqueue(
+        &mut self,
+        dedupe_key: &str,
+        sink: &str,
+        address: &str,
+        message: &Document,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let message = serde_json::to_string(message).map_err(unreadable("store a message"))?;
+        sqlx::query(
+            "INSERT INTO outbox (dedupe_key, sink, address, message, state, created_ms,
+                                 not_before_ms)
+             VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5) ON CONFLICT (dedupe_key) DO NOTHING",
+        )
+        .bind(dedupe_key)
+        .bind(sink)
+        .bind(address)
+        .bind(message)
+        .bind(now.as_millisecond())
+        .execute(&mut *self.transaction)
+        .await
+        .map_err(on("put a message into the outbox"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Hand-offs of one owner wait for a first touch beyond their time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+
+use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
+use crate::alerts::message::day_time;
+use crate::domain::{money::for_people, notice::RecordRef};
+use crate::handoff::{HandOff, Verdict, summary::duration_text};
+
+/// The rule's name.
+pub const NAME: &str = "followup_overdue";
+/// Hand-offs that a message names.
+const NAMED_MAX: usize = 5;
+
+/// One finding for each owner that has hand-offs.
+pub fn find(context: &Context<'_>) -> Vec<Finding> {
+    if !context.settings.followup_overdue.enabled {
+        return Vec::new();
+    }
+    let mut by_owner: BTreeMap<Option<&str>, Vec<&HandOff>> = BTreeMap::new();
+    for row in &context.ledger.rows {
+        if row.handed_off_at >= context.alerts_since {
+            by_owner.entry(row.owner.as_deref()).or_default().push(row);
+        }
+    }
+    by_owner.into_iter().map(|(owner, rows)| finding(context, owner, &rows)).collect()
+}
+
+fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Finding {
+    let overdue: Vec<&HandOff> =
+        rows.iter().copied().filter(|row| row.verdict == Verdict::Overdue).collect();
+    let status = match overdue.len() {
+        0 => Status::Clear,
+        n if n >= context.settings.followup_overdue.minimum_count => Status::Breach(1),
+        _ => Status::Holding,
+    };
+    let name = owner.map_or("nobody", |owner| context.facts.owner_name(owner));
+    let team = overdue.first().or(rows.first()).and_then(|row| row.team.clone());
+    let count = overdue.len();
+    let wait = if count == 1 { "hand-off waits" } else { "hand-offs wait" };
+    let mut lines: Vec<(String, String)> =
+        overdue.iter().take(NAMED_MAX).map(|row| named(context, row)).collect();
+    if count > NAMED_MAX {
+        lines.push((String::new(), format!("and {} more", count - NAMED_MAX)));
+    }
+    lines.push(("Worth".into(), value(context, &overdue)));
+    let team_text = team.as_deref().map_or(String::new(), |team| format!(" ({team})"));
+    lines.push(("Owner".into(), format!("{name}{team_text}")));
+    lines.push((
+        "Next step".into(),
+        "today: call or mail each; or `paceline followups excuse ID --by … --reason …`".into(),
+    ));
+    Finding {
+        rule: NAME.into(),
+        scope: format!("owner:{}", owner.unwrap_or_default()),
+        status,
+        severity: Severity::Warning,
+        // An owner in no team has no lead to tell; the operator knows whom to ask.
+        audience: team.map_or(Audience::Operator, Audience::Team),
+        value: count as f64,
+        threshold: context.settings.followup_overdue.minimum_count as f64,
+        summary: format!("{count} {wait} for a first touch by {name}"),
+        lines,
+        records: overdue.iter().take(RECORDS_MAX).map(|row| record(row)).collect(),
+        records_total: count,
+        tells_new_records: true,
+        rests_on: overdue
+            .iter()
+            .map(|row| row.opportunity.source.clone())
+            .chain(context.activity_sources.iter().cloned())
+            .collect::<BTreeSet<_>>(),
+    }
+}
+
+fn named(context: &Context<'_>, row: &HandOff) -> (String, String) {
+    let zone = &context.calendar.zone;
+    let channel = row.channel.as_deref().unwrap_or("unattributed");
+    let late_secs = context.calendar.seconds_open(row.due_at, context.clock);
+    (
+        row.opportunity.id.clone(),
+        format!(
+            "handed off {}, due {}, late by {} of business time, {channel}",
+            day_time(row.handed_off_at, zone),
+            day_time(row.due_at, zone),
+            duration_text(late_secs)
+        ),
+    )
+}
+
+fn value(context: &Context<'_>, overdue: &[&HandOff]) -> String {
+    let day = context.calendar.zone.to_datetime(context.clock).date();
+    let amounts = overdue.iter().filter_map(|row| {
+        let opportunity = context.facts.opportunities.get(&row.opportunity)?;
+        context.currency.convert(opportunity.amount?, opportunity.currency.as_deref(), day)
+    });
+    let sum: Decimal = amounts.sum();
+    format!("{} if all were won", for_people(sum, &context.currency.company))
+}
+
+fn record(row: &HandOff) -> RecordRef {
+    let id = match row.sequence {
+        1 => row.opportunity.id.clone(),
+        n => format!("{}#{n}", row.opportunity.id),
+    };
+    RecordRef {
+        source: row.opportunity.source.clone(),
+        object: "opportunity".into(),
+        id,
+        url: row.url.clone(),
+    }
+}

@@ -1,0 +1,212 @@
+//! A goal's stage is behind its plan by more than chance would explain.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::steps_reached;
+use crate::alerts::message::{count_text, day, percent};
+use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
+use crate::domain::{
+    money::for_people,
+    notice::RecordRef,
+    number::{from_f64, to_f64},
+    stage::Metric,
+};
+use crate::pacing::{PaceRow, State, actual::Actuals};
+use crate::plan::GoalPlan;
+
+/// The rule's name.
+pub const NAME: &str = "pace_behind";
+/// Days that "behind since" looks back.
+const SINCE_DAYS_MAX: usize = 92;
+
+/// One finding for each counted stage of each goal. Revenue follows its wins and has none.
+pub fn find(context: &Context<'_>) -> Vec<Finding> {
+    if !context.settings.pace_behind.enabled {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for plan in context.plans {
+        let own = context.pace.iter().filter(|row| row.goal == plan.goal.name);
+        findings.extend(
+            own.filter(|row| row.metric != Metric::Revenue).map(|row| finding(context, plan, row)),
+        );
+    }
+    findings
+}
+
+fn status(context: &Context<'_>, row: &PaceRow) -> Status {
+    let today = context.calendar.zone.to_datetime(context.clock).date();
+    let shortfall = 1.0 - row.pace.unwrap_or(1.0);
+    if today >= row.period.to {
+        let (actual, goal) = (count_text(to_f64(row.actual)), count_text(to_f64(row.goal_value)));
+        return Status::Ended(format!("its period is over with {actual} of {goal}"));
+    }
+    match row.state {
+        State::Behind => match steps_reached(shortfall, &context.settings.pace_behind.steps) {
+            0 => Status::Holding,
+            level => Status::Breach(level),
+        },
+        _ if row.gap <= 0.0 => Status::Clear,
+        _ => Status::Holding,
+    }
+}
+
+fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Finding {
+    let status = status(context, row);
+    let breach = matches!(status, Status::Breach(_));
+    let level = if let Status::Breach(level) = status { level } else { 0 };
+    let (actual, planned) = (to_f64(row.actual), row.plan_to_date);
+    let title = row.metric.title();
+    let mut finding = Finding {
+        rule: NAME.into(),
+        scope: format!("goal:{}/{}", row.goal, row.metric.name()),
+        status,
+        severity: if level >= 3 { Severity::Critical } else { Severity::Warning },
+        audience: plan.goal.team.clone().map_or(Audience::EveryTeam, Audience::Team),
+        value: row.pace.unwrap_or(1.0),
+        threshold: 1.0 - context.settings.pace_behind.steps[0],
+        summary: if row.gap > 0.0 {
+            format!(
+                "Behind plan: {title}, {}: {} of the {} needed by {} ({})",
+                row.goal,
+                count_text(actual),
+                count_text(planned.ceil()),
+                day(row.at, &context.calendar.zone),
+                percent(row.pace.unwrap_or(1.0))
+            )
+        } else {
+            format!(
+                "Back on plan: {title}, {}: {} of {} ({})",
+                row.goal,
+                count_text(actual),
+                count_text(planned.ceil()),
+                percent(row.pace.unwrap_or(1.0))
+            )
+        },
+        lines: Vec::new(),
+        records: Vec::new(),
+        records_total: 0,
+        tells_new_records: false,
+        rests_on: (context.sources_of)(row.metric.stage()),
+    };
+    if breach {
+        finding.lines = lines(context, plan, row);
+    }
+    (finding.records, finding.records_total) = records(context, row);
+    finding
+}
+
+fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, String)> {
+    let zone = &context.calendar.zone;
+    let title = row.metric.title();
+    let last = row.period.to.yesterday().unwrap_or(row.period.to);
+    let missing = count_text(row.gap.ceil());
+    let mut lines = Vec::new();
+    if let Some(since) = behind_since(context, plan, row) {
+        let one_in = row.p_value.filter(|p| *p > 0.0).map_or("a million".to_owned(), |p| {
+            count_text((1.0 / p).round().min(1e6))
+        });
+        let since = day(since, zone);
+        lines.push((
+            "Since".into(),
+            format!("{since}; were the plan true, so few would come in 1 of {one_in} periods"),
+        ));
+    }
+    if let Some(cost) = cost(context, plan, row) {
+        lines.push(("Costs".into(), cost));
+    }
+    if let Some(per_day) = row.required_per_business_day {
+        lines.push((
+            "In time".into(),
+            format!(
+                "until {}: {missing} more close the gap; {per_day:.1} {title} a business day from now on reach the goal of {}",
+                crate::alerts::message::civil_day(last),
+                count_text(to_f64(row.goal_value))
+            ),
+        ));
+    }
+    let owner = plan.goal.team.clone().unwrap_or_else(|| "every team".into());
+    lines.push(("Owner".into(), owner));
+    lines.push((
+        "Next step".into(),
+        format!("this week: agree who brings the {missing} {title}, or change the plan"),
+    ));
+    lines
+}
+
+/// The gap at the planned rates and deal value.
+fn cost(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<String> {
+    let mut value = from_f64(row.gap)?;
+    let mut stage = row.metric.stage();
+    for (pair, assumed) in &plan.chain.rates {
+        if pair.stages().0 == stage {
+            value = value.checked_mul(assumed.value)?;
+            stage = pair.stages().1;
+        }
+    }
+    let per_win: Decimal = plan.chain.revenue_per_win?;
+    let money = for_people(value.checked_mul(per_win)?, &context.currency.company);
+    Some(format!("about {money} of revenue at the plan's rates"))
+}
+
+/// The close of the last business day on which the plan was still met.
+fn behind_since(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Timestamp> {
+    let curve = plan.curves.get(&row.metric)?;
+    let actuals = Actuals {
+        facts: context.facts,
+        calendar: context.calendar,
+        currency: context.currency,
+    };
+    let mut day = context.calendar.zone.to_datetime(row.at).date().yesterday().ok()?;
+    let mut since = row.at;
+    for _ in 0..SINCE_DAYS_MAX {
+        if day < row.period.from {
+            break;
+        }
+        if context.calendar.is_business_day(day) {
+            let at = context.calendar.close_of(day);
+            let planned = to_f64(row.goal_value) * curve.share_at(at, context.calendar);
+            if to_f64(actuals.count(row.metric, row.period, at, plan)) >= planned {
+                break;
+            }
+            since = at;
+        }
+        day = day.yesterday().ok()?;
+    }
+    Some(since)
+}
+
+fn records(context: &Context<'_>, row: &PaceRow) -> (Vec<RecordRef>, usize) {
+    let actuals = Actuals {
+        facts: context.facts,
+        calendar: context.calendar,
+        currency: context.currency,
+    };
+    if matches!(row.metric, Metric::Opportunities | Metric::Wins) {
+        let found = actuals.records(row.metric, row.period, row.at);
+        let refs = found.iter().rev().take(RECORDS_MAX).map(|o| RecordRef {
+            source: o.key.source.clone(),
+            object: "opportunity".into(),
+            id: o.key.id.clone(),
+            url: o.url.clone(),
+        });
+        return (refs.collect(), found.len());
+    }
+    let total = to_f64(row.actual) as usize;
+    if row.metric == Metric::Visits {
+        return (Vec::new(), total);
+    }
+    let entered = |lead: &crate::domain::Lead| {
+        let at = if row.metric == Metric::Mqls { lead.mql_at } else { lead.created_at };
+        at.is_some_and(|at| row.period.contains(at.date(&context.calendar.zone)))
+    };
+    let leads = context.facts.leads.values().filter(|lead| entered(lead)).rev();
+    let refs = leads.take(RECORDS_MAX).map(|lead| RecordRef {
+        source: lead.key.source.clone(),
+        object: "lead".into(),
+        id: lead.key.id.clone(),
+        url: None,
+    });
+    (refs.collect(), total)
+}

@@ -1,0 +1,89 @@
+//! A message on its way to people, in every form that a sink may want.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A rendered message. The text says everything that the other forms say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// One line without line ends.
+    pub subject: String,
+    /// Plain text, lines of at most 80 columns where people's data allows.
+    pub text: String,
+    /// HTML that mail clients can show.
+    pub html: String,
+    /// Slack's Block Kit, with its fallback text in [`Document::subject`].
+    pub blocks: Vec<Value>,
+}
+
+/// A record that a message or an alert rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RecordRef {
+    /// The source's key.
+    pub source: String,
+    /// The object.
+    pub object: String,
+    /// The vendor's id.
+    pub id: String,
+    /// A link to it.
+    pub url: Option<String>,
+}
+
+/// Removes what a terminal, a log or a header would obey, from text that came from outside.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || is_bidi_control(c) { ' ' } else { c }).collect()
+}
+
+/// Characters that turn the direction of what follows them.
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes text for HTML.
+pub fn html_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Escapes text for Slack's mrkdwn: `<!channel>` and links lose their power, and the marks for bold
+/// and the like, which have no escape, get a joiner that breaks them.
+///
+/// Source: docs.slack.dev, "Formatting message text": only `&`, `<` and `>` are entities.
+pub fn slack_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '*' | '_' | '~' | '`' => {
+                out.push('\u{2060}');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_campaign_called_channel_calls_nobody() {
+        assert_eq!(slack_escape("<!channel> & more"), "&lt;!channel&gt; &amp; more");
+        assert_eq!(html_escape("<b>\"x\"</b>"), "&lt;b&gt;&quot;x&quot;&lt;/b&gt;");
+        assert_eq!(plain("red\u{1b}[31m\nline"), "red [31m line");
+    }
+}

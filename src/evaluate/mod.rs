@@ -1,0 +1,10 @@
+//! The evaluation step: facts from the store, through the pure core, into alerts and outbox rows.
+//!
+//! Reading is one thing and writing another: what changes is written in one transaction.
+
+pub mod alerting;
+pub mod rate_checks;
+pub mod snapshot;
+pub mod tallies;
+
+pub use snapshot::{Completeness, EvaluateError, Snapshot};

@@ -1,0 +1,114 @@
+//! Planned rates beside the measured ones: the latest cohort that has wholly grown up.
+
+use jiff::{ToSpan, civil::Date};
+
+use super::{
+    Snapshot,
+    snapshot::EvaluateError,
+    tallies::{by_lead, cut_of, keys, kind_of, total, unit_at},
+};
+use crate::alerts::RateCheck;
+use crate::domain::{
+    notice::RecordRef,
+    number::to_f64,
+    period::{Every, Period},
+    stage::Stage,
+    unit::{End, UnitKind},
+};
+use crate::plan::{Pair, Provenance};
+use crate::rates::{self, Tally};
+
+/// Quarters that are put together until the cohort is large enough.
+const QUARTERS_MAX: usize = 4;
+
+/// One check for each rate that a plan gives and that can be measured.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, EvaluateError> {
+    let mut checks = Vec::new();
+    for plan in &snapshot.plans {
+        for (pair, assumed) in &plan.chain.rates {
+            let (from, to) = pair.stages();
+            let given = !matches!(assumed.from, Provenance::Measured { .. });
+            let (true, true, Ok(cut)) = (given, *pair != Pair::VisitToLead, cut_of(snapshot, from, to))
+            else {
+                continue;
+            };
+            let seen_to = snapshot.settings.company.zone.to_datetime(cut).date();
+            let tally = total(snapshot, from, to, cut).await?;
+            let window_days = plan.goal.assume.within_days.get(pair).copied();
+            let window_days =
+                window_days.unwrap_or_else(|| rates::measured::horizon_days(&tally, seen_to));
+            let Some(cohort) = grown_cohort(snapshot, &tally, window_days, seen_to) else {
+                continue;
+            };
+            let row = tally.between(cohort.from, cohort.to).row(Some(window_days), seen_to);
+            checks.push(RateCheck {
+                goal: plan.goal.name.clone(),
+                team: plan.goal.team.clone(),
+                pair: *pair,
+                planned: to_f64(assumed.value),
+                window_days,
+                cohort,
+                row,
+                records: not_converted(snapshot, from, to, cohort, cut),
+            });
+        }
+    }
+    Ok(checks)
+}
+
+/// The latest quarter all of whose entrants could be seen for the whole window, with those before it
+/// as long as there are too few.
+fn grown_cohort(
+    snapshot: &Snapshot<'_>,
+    tally: &Tally,
+    window_days: i64,
+    seen_to: Date,
+) -> Option<Period> {
+    let fiscal = snapshot.settings.company.fiscal_start;
+    let last_grown = seen_to.checked_sub(window_days.days()).ok()?;
+    let running = Every::Quarter.cell(last_grown.tomorrow().ok()?, fiscal);
+    let mut cohort = Every::Quarter.cell(running.from.yesterday().ok()?, fiscal);
+    let minimum = snapshot.settings.alerts.rate_below_plan.minimum_entrants;
+    for _ in 1..QUARTERS_MAX {
+        if tally.between(cohort.from, cohort.to).entered() >= minimum {
+            break;
+        }
+        cohort.from = Every::Quarter.cell(cohort.from.yesterday().ok()?, fiscal).from;
+    }
+    (tally.between(cohort.from, cohort.to).entered() > 0).then_some(cohort)
+}
+
+/// The entrants of a cohort that did not convert.
+fn not_converted(
+    snapshot: &Snapshot<'_>,
+    from: Stage,
+    to: Stage,
+    cohort: Period,
+    cut: jiff::Timestamp,
+) -> Vec<RecordRef> {
+    let by_lead = by_lead(snapshot);
+    let kind = kind_of(from);
+    let mut records = Vec::new();
+    for key in keys(snapshot, kind) {
+        let Some(unit) = unit_at(snapshot, &by_lead, kind, key, cut) else { continue };
+        let missed = unit.contributions().into_iter().any(|c| {
+            (c.from, c.to) == (from, to) && c.end != End::Converted && cohort.contains(c.entered)
+        });
+        if missed {
+            let url = match kind {
+                UnitKind::Opportunity => snapshot.facts.opportunities[key].url.clone(),
+                UnitKind::Lead => None,
+            };
+            records.push(RecordRef {
+                source: key.source.clone(),
+                object: kind.name().to_owned(),
+                id: key.id.clone(),
+                url,
+            });
+        }
+    }
+    records
+}

@@ -1,0 +1,301 @@
+//! Everything that figures are made from, at one clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::tallies;
+use crate::config::{Problems, Settings, plan_file};
+use crate::domain::{
+    Facts, Fault, Object,
+    stage::{Metric, Stage},
+    team::Teams,
+};
+use crate::handoff::{Excuse, Ledger, LedgerInput, ledger};
+use crate::pacing::{self, PaceRow, actual::Actuals};
+use crate::plan::{Goal, GoalPlan, Measured, PlanError, lay_out};
+use crate::sources;
+use crate::store::{Store, StoreError, sources::SourceState};
+
+/// Why an evaluation could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plan file is wrong.
+    #[error(transparent)]
+    Plan(#[from] Problems),
+    /// A goal cannot be worked out.
+    #[error(transparent)]
+    Goal(#[from] PlanError),
+    /// Nothing was ever read.
+    #[error("no source of {what} has been read completely yet: run `paceline sync` first")]
+    NothingRead {
+        /// What is asked for.
+        what: String,
+    },
+}
+
+/// How far each source's data is complete, and what each can report.
+#[derive(Clone, Debug, Default)]
+pub struct Completeness {
+    /// Source -> how far.
+    pub complete_to: BTreeMap<String, Option<Timestamp>>,
+    /// Source -> objects.
+    pub objects: BTreeMap<String, BTreeSet<Object>>,
+}
+
+impl Completeness {
+    /// The sources that can report any of these objects.
+    pub fn sources_of(&self, objects: &[Object]) -> BTreeSet<String> {
+        let reports = |known: &BTreeSet<Object>| objects.iter().any(|o| known.contains(o));
+        let named = self.objects.iter().filter(|(_, known)| reports(known));
+        named.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The earliest completeness of the sources that can report these objects; none when there is no
+    /// such source, or when one of them was never read completely.
+    pub fn of(&self, objects: &[Object]) -> Option<Timestamp> {
+        let sources = self.sources_of(objects);
+        let complete: Option<Vec<Timestamp>> =
+            sources.iter().map(|name| self.complete_to.get(name).copied().flatten()).collect();
+        complete?.into_iter().min()
+    }
+}
+
+/// The objects that tell entries into a stage.
+pub fn objects_of(stage: Stage) -> &'static [Object] {
+    match stage {
+        Stage::Visit => &[Object::Visit],
+        Stage::Lead | Stage::Mql => &[Object::Lead],
+        Stage::Opportunity | Stage::Won => &[Object::Opportunity],
+    }
+}
+
+/// The objects that tell a pair's entries, events and losses.
+pub fn objects_of_pair(from: Stage, to: Stage) -> Vec<Object> {
+    let mut objects = [objects_of(from), objects_of(to)].concat();
+    // A lead is lost when it is disqualified and its opportunities are closed.
+    if from < Stage::Opportunity && from != Stage::Visit && to >= Stage::Opportunity {
+        objects.extend([Object::Lead, Object::Opportunity]);
+    }
+    objects
+}
+
+/// Facts, plan and ledger at one clock.
+pub struct Snapshot<'a> {
+    /// The configuration.
+    pub settings: &'a Settings,
+    /// The store that it was read from.
+    pub store: &'a Store,
+    /// The clock.
+    pub clock: Timestamp,
+    /// What was known by then only, for past digests; the present knowledge when absent.
+    pub known_at: Option<Timestamp>,
+    /// The facts.
+    pub facts: Facts,
+    /// How far they are complete.
+    pub completeness: Completeness,
+    /// The states of the sources.
+    pub states: BTreeMap<String, SourceState>,
+    /// Who belongs to whom.
+    pub teams: Teams,
+    /// The plan.
+    pub plans: Vec<GoalPlan>,
+    /// What the plan took from the data.
+    pub measured: Measured,
+}
+
+impl<'a> Snapshot<'a> {
+    /// Reads everything. With `known_at`, as it was known then.
+    ///
+    /// # Errors
+    /// See [`EvaluateError`].
+    pub async fn load(
+        settings: &'a Settings,
+        store: &'a Store,
+        clock: Timestamp,
+        known_at: Option<Timestamp>,
+    ) -> Result<Snapshot<'a>, EvaluateError> {
+        let states = store.source_states().await?;
+        let facts = match known_at {
+            Some(known) => store.facts_known_at(known).await?,
+            None => store.facts().await?,
+        };
+        let completeness = completeness(settings, &states, clock);
+        let mut snapshot = Snapshot {
+            settings,
+            store,
+            clock,
+            known_at,
+            teams: teams(settings, &facts),
+            facts,
+            completeness,
+            states,
+            plans: Vec::new(),
+            measured: Measured::default(),
+        };
+        let goals = load_goals(settings)?;
+        if goals.iter().any(needs_measuring) {
+            snapshot.measured = tallies::measured(&snapshot).await?;
+        }
+        snapshot.plans = goals
+            .iter()
+            .map(|goal| {
+                let company = &settings.company;
+                lay_out(goal, &snapshot.measured, &company.hours, company.fiscal_start)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(snapshot)
+    }
+
+    /// `data_as_of` of these objects, never later than the clock.
+    pub fn data_as_of(&self, objects: &[Object]) -> Option<Timestamp> {
+        self.completeness.of(objects).map(|at| at.min(self.clock))
+    }
+
+    /// The earliest `data_as_of` over everything that some source reports.
+    pub fn data_as_of_all(&self) -> Option<Timestamp> {
+        let complete: Option<Vec<Timestamp>> =
+            self.completeness.complete_to.values().copied().collect();
+        complete?.into_iter().min().map(|at| at.min(self.clock))
+    }
+
+    /// Where every goal stands. Metrics that no source reports have no row.
+    ///
+    /// # Errors
+    /// When a source that a goal rests on was never read completely.
+    pub fn pace(&self) -> Result<Vec<PaceRow>, EvaluateError> {
+        let actuals = Actuals {
+            facts: &self.facts,
+            calendar: &self.settings.company.hours,
+            currency: &self.settings.currency,
+        };
+        let mut complete = BTreeMap::new();
+        for metric in Metric::ALL {
+            let objects = objects_of(metric.stage());
+            if let Some(at) = self.completeness.of(objects) {
+                complete.insert(metric, at);
+            } else if !self.completeness.sources_of(objects).is_empty() && self.uses(metric) {
+                return Err(EvaluateError::NothingRead { what: metric.name().to_owned() });
+            }
+        }
+        let rows = self.plans.iter().flat_map(|plan| {
+            pacing::rows(plan, &actuals, &self.settings.company.hours, &complete, self.clock)
+        });
+        Ok(rows.collect())
+    }
+
+    fn uses(&self, metric: Metric) -> bool {
+        self.plans.iter().any(|plan| plan.chain.required.contains_key(&metric))
+    }
+
+    /// The hand-off ledger.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn ledger(&self) -> Result<Ledger, EvaluateError> {
+        let excuses = self.store.excuses(self.known_at.unwrap_or(self.clock)).await?;
+        let excuses = excuses
+            .into_iter()
+            .map(|(key, row)| (key, Excuse { by: row.by, reason: row.reason }))
+            .collect();
+        Ok(ledger(&LedgerInput {
+            facts: &self.facts,
+            teams: &self.teams,
+            hours: &self.settings.company.hours,
+            settings: &self.settings.handoff,
+            mapped_sources: &self.mapped_sources(),
+            excuses: &excuses,
+            clock: self.clock,
+            activities_complete: self.data_as_of(&[Object::Activity]),
+        }))
+    }
+
+    /// Sources that fill `handed_off_at`.
+    fn mapped_sources(&self) -> BTreeSet<String> {
+        let zone = &self.settings.company.zone;
+        let fills = |name: &str, source| {
+            sources::open(name, source, zone).provides(Object::Opportunity, "handed_off_at")
+        };
+        let named = self.settings.sources.iter().filter(|(name, source)| fills(name, source));
+        named.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Faults that only show when records are put together: steps back in time, amounts without a
+    /// currency rate.
+    pub fn derived_faults(&self) -> Vec<Fault> {
+        let company = &self.settings.company;
+        let mut faults = tallies::negative_lag_faults(self);
+        faults.extend(pacing::actual::currency_faults(
+            &self.facts,
+            &self.settings.currency,
+            &company.hours,
+        ));
+        faults
+    }
+}
+
+/// The goals of the plan file; none without one.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn load_goals(settings: &Settings) -> Result<Vec<Goal>, Problems> {
+    let goals = settings.plan.as_deref().map(plan_file::load).transpose()?.unwrap_or_default();
+    let mut problems = Vec::new();
+    for goal in &goals {
+        if let Some(team) = goal.team.as_ref().filter(|team| !settings.teams.contains_key(*team)) {
+            problems.push(crate::config::Problem {
+                place: goal.place.clone(),
+                key: "team".into(),
+                message: format!("goal `{}` names team `{team}`, which does not exist", goal.name),
+                mend: format!("add `[team.{team}]` to {}", settings.file.display()),
+            });
+        }
+    }
+    if problems.is_empty() { Ok(goals) } else { Err(Problems(problems)) }
+}
+
+/// Whether anything in the goal's chain is to be measured.
+fn needs_measuring(goal: &Goal) -> bool {
+    use crate::plan::{Given, Pair};
+    let assume = &goal.assume;
+    let open = |pair: Pair| !matches!(assume.rates.get(&pair), Some(Given::Value(_)));
+    let value_open = !matches!(assume.average_deal_value, Given::Value(_));
+    value_open || Pair::ALL.into_iter().any(open)
+}
+
+fn completeness(
+    settings: &Settings,
+    states: &BTreeMap<String, SourceState>,
+    clock: Timestamp,
+) -> Completeness {
+    let mut completeness = Completeness::default();
+    for (name, source) in &settings.sources {
+        let complete = states.get(name).and_then(|state| state.complete_to);
+        completeness.complete_to.insert(name.clone(), complete.map(|at| at.min(clock)));
+        let objects = sources::open(name, source, &settings.company.zone).objects();
+        completeness.objects.insert(name.clone(), objects.into_iter().collect());
+    }
+    completeness
+}
+
+/// Owners are configured by id or by e-mail address.
+fn teams(settings: &Settings, facts: &Facts) -> Teams {
+    let mut teams = Teams::default();
+    for (name, team) in &settings.teams {
+        let members = teams.members.entry(name.clone()).or_default();
+        for owner in &team.owners {
+            members.insert(owner.clone());
+            let same = |known: &&crate::domain::facts::Owner| {
+                known.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(owner))
+            };
+            members.extend(facts.owners.values().filter(same).map(|known| known.id.clone()));
+        }
+        if let Some(hours) = &team.hours {
+            teams.hours.insert(name.clone(), hours.clone());
+        }
+    }
+    teams
+}

@@ -1,0 +1,31 @@
+//! `[handoff]`: what makes a hand-off, and what counts as following up.
+
+use jiff::civil::Date;
+
+use crate::domain::calendar::Allowance;
+
+/// When an opportunity is handed to sales, and what counts as following up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Older hand-offs get verdicts and never alerts; the first sync's day when absent.
+    pub since: Option<Date>,
+    /// Opportunities without an owner for longer are reported beside the ledger.
+    pub unowned_after: Allowance,
+    /// What makes the hand-off.
+    pub when: When,
+    /// How much business time the first touch may take.
+    pub first_touch_within: Allowance,
+    /// The kinds of activity that are a touch.
+    pub counts_as_touch: Vec<String>,
+}
+
+/// What makes the hand-off.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    /// The first moment at which the opportunity exists and has an owner.
+    Owned,
+    /// Its creation.
+    Created,
+    /// Its entry into this stage.
+    Stage(String),
+}
