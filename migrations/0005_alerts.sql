@@ -27,10 +27,12 @@ CREATE TABLE alert_transition (
     sent INTEGER NOT NULL
 ) STRICT;
 
--- Messages on their way. `address` names a key of the configuration or a mailbox, never a secret.
+-- Messages on their way. Those of one thread reach an address in their order, so that nobody hears of
+-- an end before the beginning. `address` names a key of the configuration or a mailbox, never a secret.
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY,
     dedupe_key TEXT NOT NULL UNIQUE,
+    thread TEXT NOT NULL,
     sink TEXT NOT NULL,
     address TEXT NOT NULL,
     message TEXT NOT NULL,

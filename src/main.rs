@@ -1,1 +1,7 @@
-fn main(){}
+//! The program: parse arguments, call the command, map errors to exit codes.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    paceline::cli::main()
+}

@@ -123,7 +123,9 @@ fn step(known: Option<&OpenAlert>, finding: &Finding) -> Option<Transition> {
             let reason = format!("step {level} is crossed, after step {}", alert.level);
             Some(transition(Some(alert), Kind::Worse, reason, finding))
         }
-        (Status::Breach(_), Some(alert)) if finding.tells_new_records && has_new(alert, finding) => {
+        (Status::Breach(_), Some(alert))
+            if finding.tells_new_records && has_new(alert, finding) =>
+        {
             let reason = "records that were not named yet".to_owned();
             Some(transition(Some(alert), Kind::NewRecords, reason, finding))
         }
@@ -189,6 +191,9 @@ mod tests {
             value: 0.0,
             threshold: 0.0,
             summary: String::new(),
+            owner: "somebody".into(),
+            act_by: "today".into(),
+            worth: String::new(),
             lines: Vec::new(),
             records: ids.iter().map(record).collect(),
             records_total: ids.len(),
@@ -219,13 +224,22 @@ mod tests {
     fn a_message_goes_out_at_start_step_new_record_and_end_and_not_at_every_check() {
         use Status::{Breach, Clear, Holding};
         assert_eq!(kind(None, Breach(1), &["a"], false), Some(Kind::Opened));
-        assert_eq!(kind(Some(open(1, false, &["a"])), Breach(1), &["a"], false), Some(Kind::Unchanged));
+        assert_eq!(
+            kind(Some(open(1, false, &["a"])), Breach(1), &["a"], false),
+            Some(Kind::Unchanged)
+        );
         assert_eq!(kind(Some(open(1, false, &["a"])), Breach(2), &["a"], false), Some(Kind::Worse));
         // Back from step 2 to step 1 and up again is not news.
-        assert_eq!(kind(Some(open(2, false, &["a"])), Breach(2), &["a"], false), Some(Kind::Unchanged));
+        assert_eq!(
+            kind(Some(open(2, false, &["a"])), Breach(2), &["a"], false),
+            Some(Kind::Unchanged)
+        );
         let more = kind(Some(open(1, false, &["a"])), Breach(1), &["a", "b"], false);
         assert_eq!(more, Some(Kind::NewRecords));
-        assert_eq!(kind(Some(open(1, false, &["a"])), Holding, &["a"], false), Some(Kind::Unchanged));
+        assert_eq!(
+            kind(Some(open(1, false, &["a"])), Holding, &["a"], false),
+            Some(Kind::Unchanged)
+        );
         assert_eq!(kind(Some(open(1, false, &["a"])), Clear, &[], false), Some(Kind::Resolved));
         assert_eq!(kind(None, Holding, &["a"], false), None);
     }

@@ -111,7 +111,9 @@ fn newest_first<'a>(finding: &'a Finding, new: &[String]) -> Vec<&'a RecordRef> 
 
 fn records_title(finding: &Finding, listed: usize) -> String {
     match finding.records_total {
-        total if total > listed => format!("Records ({listed} of {})", thousands(&total.to_string())),
+        total if total > listed => {
+            format!("Records ({listed} of {})", thousands(&total.to_string()))
+        }
         _ => "Records".to_owned(),
     }
 }
@@ -209,7 +211,8 @@ fn blocks(
         .iter()
         .map(|(label, line)| format!("*{}*  {}", slack_escape(label), slack_escape(line)))
         .collect();
-    let section = |text: String| json!({"type": "section", "text": {"type": "mrkdwn", "text": text}});
+    let section =
+        |text: String| json!({"type": "section", "text": {"type": "mrkdwn", "text": text}});
     let mut blocks = vec![section(cut(&format!("*{}*", slack_escape(subject))))];
     if !body.is_empty() {
         blocks.push(section(cut(&body.join("\n"))));

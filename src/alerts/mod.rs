@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    calendar::BusinessCalendar, facts::Facts, money::CurrencyRates, notice::RecordRef,
+    calendar::BusinessCalendar, channel::ChannelMap, facts::Facts, money::CurrencyRates, notice::RecordRef,
     period::Period,
 };
 use crate::handoff::Ledger;
@@ -87,6 +87,12 @@ pub struct Finding {
     pub threshold: f64,
     /// One line: what is wrong and how much.
     pub summary: String,
+    /// Whose it is.
+    pub owner: String,
+    /// By when it can be mended, in words.
+    pub act_by: String,
+    /// What it is worth, in words; empty where that is not money.
+    pub worth: String,
     /// The lines of the message: a label and a sentence.
     pub lines: Vec<(String, String)>,
     /// The records behind it, cut at [`RECORDS_MAX`].
@@ -144,6 +150,8 @@ pub struct Context<'a> {
     pub calendar: &'a BusinessCalendar,
     /// The company's currency and its rates.
     pub currency: &'a CurrencyRates,
+    /// Vendor values to channels.
+    pub channels: &'a ChannelMap,
     /// The facts.
     pub facts: &'a Facts,
     /// The goals.

@@ -43,12 +43,9 @@ pub fn read(root: &Reader<'_>) -> Company {
     if let Some(zone) = zone(&table) {
         company.zone = zone;
     }
-    if let Some(currency) =
-        table.parsed("currency", "a currency code like \"USD\"", |text| {
-            (text.len() == 3 && text.chars().all(|c| c.is_ascii_uppercase()))
-                .then(|| text.to_owned())
-        })
-    {
+    if let Some(currency) = table.parsed("currency", "a currency code like \"USD\"", |text| {
+        (text.len() == 3 && text.chars().all(|c| c.is_ascii_uppercase())).then(|| text.to_owned())
+    }) {
         company.currency = currency;
     }
     let start = table.parsed("fiscal_year_start", "month and day, like \"02-01\"", |text| {
@@ -127,16 +124,15 @@ pub fn read_handoff(root: &Reader<'_>) -> Handoff {
     handoff.unowned_after = allowance("unowned_after").unwrap_or(handoff.unowned_after);
     handoff.first_touch_within =
         allowance("first_touch_within").unwrap_or(handoff.first_touch_within);
-    let when = table.parsed("when", "\"owned\", \"created\" or \"stage:<stage id>\"", |text| {
-        match text {
+    let when =
+        table.parsed("when", "\"owned\", \"created\" or \"stage:<stage id>\"", |text| match text {
             "owned" => Some(When::Owned),
             "created" => Some(When::Created),
             _ => text
                 .strip_prefix("stage:")
                 .filter(|stage| !stage.is_empty())
                 .map(|stage| When::Stage(stage.to_owned())),
-        }
-    });
+        });
     handoff.when = when.unwrap_or(handoff.when);
     if let Some(kinds) = table.list("counts_as_touch") {
         for kind in kinds.iter().filter(|kind| !ACTIVITY_KINDS.contains(&kind.as_str())) {

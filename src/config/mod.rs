@@ -18,8 +18,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::domain::{channel::ChannelMap, money::CurrencyRates};
 use crate::alerts::settings::AlertSettings;
+use crate::domain::{channel::ChannelMap, money::CurrencyRates};
 use crate::handoff::settings::Settings as Handoff;
 use company::Company;
 use document::Document;
@@ -199,9 +199,11 @@ fn read_http(root: &Reader<'_>) -> Http {
     let Some(table) = root.table("http") else { return Http::default() };
     let http = Http {
         listen: table.text("listen"),
-        public_url: table.parsed("public_url", "a URL like \"https://paceline.example.com\"", |t| {
-            t.starts_with("http").then(|| t.trim_end_matches('/').to_owned())
-        }),
+        public_url: table.parsed(
+            "public_url",
+            "a URL like \"https://paceline.example.com\"",
+            |t| t.starts_with("http").then(|| t.trim_end_matches('/').to_owned()),
+        ),
     };
     table.finish();
     http

@@ -30,7 +30,11 @@ pub fn from_document(document: &Document) -> Result<Vec<Goal>, Problems> {
     let root = Reader::root(document, &problems);
     let goals: Vec<Goal> = root.array("goal").iter().filter_map(read_goal).collect();
     if !root.has("goal") {
-        root.problem("goal", "the plan has no goal", "add `[[goal]]` with a name, dates and a target");
+        root.problem(
+            "goal",
+            "the plan has no goal",
+            "add `[[goal]]` with a name, dates and a target",
+        );
     }
     root.finish();
     for (index, goal) in goals.iter().enumerate() {

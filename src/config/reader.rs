@@ -192,7 +192,11 @@ impl<'a> Reader<'a> {
     pub fn array(&self, key: &'static str) -> Vec<Reader<'a>> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let ValueKind::Array(items) = &value.kind else {
-            self.problem(key, "must be a list of tables", format!("write `[[{}]]`", self.path(key)));
+            self.problem(
+                key,
+                "must be a list of tables",
+                format!("write `[[{}]]`", self.path(key)),
+            );
             return Vec::new();
         };
         let mut tables = Vec::new();

@@ -178,7 +178,11 @@ pub fn read_email(root: &Reader<'_>) -> Option<Email> {
     let username = table.text("username");
     let password = table.secret("password");
     if username.is_some() != password.is_some() {
-        table.problem("username", "needs a `password`, and the other way round", "set both or none");
+        table.problem(
+            "username",
+            "needs a `password`, and the other way round",
+            "set both or none",
+        );
     }
     let ca_file = table.file_path("ca_file");
     table.finish();

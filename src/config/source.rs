@@ -128,7 +128,8 @@ fn read_csv(table: &Reader<'_>, _company: &Company, warnings: &mut Vec<Problem>)
     let files: Vec<CsvFile> =
         table.array("file").iter().filter_map(|file| read_file(file, warnings)).collect();
     if !table.has("file") {
-        let mend = format!("add `[[{}]]` with `path`, `object` and a `columns` table", table.path("file"));
+        let mend =
+            format!("add `[[{}]]` with `path`, `object` and a `columns` table", table.path("file"));
         table.problem("file", "a csv source needs files", mend);
     }
     Csv { complete_to: complete_to.unwrap_or(CompleteTo::Sync), files }
@@ -146,7 +147,8 @@ fn read_file(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Option<CsvFile>
     });
     let columns = table.table("columns");
     if columns.is_none() && !table.has("columns") {
-        let mend = format!("add `[{}]` with lines like `id = \"the column\"`", table.path("columns"));
+        let mend =
+            format!("add `[{}]` with lines like `id = \"the column\"`", table.path("columns"));
         table.problem("columns", "is missing", mend);
     }
     table.finish();

@@ -84,21 +84,14 @@ impl BusinessCalendar {
         if !self.is_business_day(day) {
             return None;
         }
-        Some((
-            self.instant(day, self.open_minute),
-            self.instant(day, self.close_minute),
-        ))
+        Some((self.instant(day, self.open_minute), self.instant(day, self.close_minute)))
     }
 
     /// The instant at which that day's business is over; noon on a day off.
     ///
     /// An event known by its date only counts from here (`statistics.md` 1.12).
     pub fn close_of(&self, day: Date) -> Timestamp {
-        let minute = if self.is_business_day(day) {
-            self.close_minute
-        } else {
-            12 * 60
-        };
+        let minute = if self.is_business_day(day) { self.close_minute } else { 12 * 60 };
         self.instant(day, minute)
     }
 
@@ -178,10 +171,7 @@ impl BusinessCalendar {
         let wall = midnight.saturating_add(minute.minutes());
         // A wall-clock time that daylight saving skips or repeats: the later reading of a gap, the
         // earlier of a fold, as RFC 5545 has it.
-        self.zone
-            .to_ambiguous_timestamp(wall)
-            .compatible()
-            .unwrap_or(Timestamp::MAX)
+        self.zone.to_ambiguous_timestamp(wall).compatible().unwrap_or(Timestamp::MAX)
     }
 }
 

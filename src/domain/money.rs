@@ -70,7 +70,11 @@ pub fn thousands(digits: &str) -> String {
     let (whole, rest) = digits.split_once('.').map_or((digits, None), |(w, r)| (w, Some(r)));
     let mut out = String::new();
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) && digit != '-' && !out.ends_with('-') {
+        if index > 0
+            && (whole.len() - index).is_multiple_of(3)
+            && digit != '-'
+            && !out.ends_with('-')
+        {
             out.push(',');
         }
         out.push(digit);
@@ -93,7 +97,10 @@ mod tests {
         eur.insert(date(2026, 1, 1), "1.08".parse().unwrap());
         eur.insert(date(2026, 7, 1), "1.10".parse().unwrap());
         let hundred = Decimal::from(100);
-        assert_eq!(rates.convert(hundred, Some("EUR"), date(2026, 6, 30)), Some(Decimal::from(108)));
+        assert_eq!(
+            rates.convert(hundred, Some("EUR"), date(2026, 6, 30)),
+            Some(Decimal::from(108))
+        );
         assert_eq!(rates.convert(hundred, Some("EUR"), date(2026, 7, 1)), Some(Decimal::from(110)));
         assert_eq!(rates.convert(hundred, Some("EUR"), date(2025, 12, 31)), None);
         assert_eq!(rates.convert(hundred, Some("GBP"), date(2026, 7, 1)), None);

@@ -55,7 +55,8 @@ impl Every {
     pub fn cell(self, day: Date, fiscal: FiscalStart) -> Period {
         match self {
             Every::Week => {
-                let from = day.saturating_sub(i64::from(day.weekday().to_monday_zero_offset()).days());
+                let from =
+                    day.saturating_sub(i64::from(day.weekday().to_monday_zero_offset()).days());
                 Period { from, to: from.saturating_add(7.days()) }
             }
             Every::Month => {

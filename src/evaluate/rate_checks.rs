@@ -31,7 +31,8 @@ pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, Eval
         for (pair, assumed) in &plan.chain.rates {
             let (from, to) = pair.stages();
             let given = !matches!(assumed.from, Provenance::Measured { .. });
-            let (true, true, Ok(cut)) = (given, *pair != Pair::VisitToLead, cut_of(snapshot, from, to))
+            let (true, true, Ok(cut)) =
+                (given, *pair != Pair::VisitToLead, cut_of(snapshot, from, to))
             else {
                 continue;
             };

@@ -135,7 +135,12 @@ async fn stored_tallies(
     let mut tallies = Tallies::new();
     for entry in entries(snapshot, from, to, by, cut).await? {
         let part = entry.contribution;
-        tallies.entry(entry.key).or_default().add(part.entered, part.end, part.lag_days, entry.count);
+        tallies.entry(entry.key).or_default().add(
+            part.entered,
+            part.end,
+            part.lag_days,
+            entry.count,
+        );
     }
     Ok(tallies)
 }
@@ -198,11 +203,7 @@ pub async fn table(
 ///
 /// # Errors
 /// When a source that it rests on was never read completely.
-pub fn cut_of(
-    snapshot: &Snapshot<'_>,
-    from: Stage,
-    to: Stage,
-) -> Result<Timestamp, EvaluateError> {
+pub fn cut_of(snapshot: &Snapshot<'_>, from: Stage, to: Stage) -> Result<Timestamp, EvaluateError> {
     snapshot
         .data_as_of(&objects_of_pair(from, to))
         .ok_or_else(|| EvaluateError::NothingRead { what: format!("{from}s and {to}s") })

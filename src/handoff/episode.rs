@@ -136,7 +136,8 @@ impl<'a> History<'a> {
         hours: &BusinessCalendar,
     ) -> Vec<Episode> {
         if self.stages.is_empty() {
-            let there = opportunity.created_at.filter(|_| opportunity.stage.as_deref() == Some(stage));
+            let there =
+                opportunity.created_at.filter(|_| opportunity.stage.as_deref() == Some(stage));
             return there
                 .map(|at| Episode { handed_off_at: instant(at, hours), returned_at: None })
                 .into_iter()

@@ -148,8 +148,7 @@ pub fn ledger(input: &LedgerInput<'_>) -> Ledger {
         let mut history = histories.remove(&opportunity.key).unwrap_or_default();
         history.sort(input.hours);
         let mapped = input.mapped_sources.contains(&opportunity.key.source);
-        let episodes =
-            history.episodes(opportunity, &input.settings.when, mapped, input.hours);
+        let episodes = history.episodes(opportunity, &input.settings.when, mapped, input.hours);
         for (index, episode) in episodes.iter().enumerate() {
             if episode.handed_off_at <= input.clock {
                 let sequence = index as i64 + 1;

@@ -95,7 +95,8 @@ pub fn rows(
 ) -> Vec<PaceRow> {
     let mut rows: Vec<PaceRow> = Vec::new();
     for (metric, goal_value) in &plan.chain.required {
-        let (Some(curve), Some(data_as_of)) = (plan.curves.get(metric), complete.get(metric)) else {
+        let (Some(curve), Some(data_as_of)) = (plan.curves.get(metric), complete.get(metric))
+        else {
             continue;
         };
         let at = clock.min(*data_as_of);

@@ -232,7 +232,8 @@ fn wins_for_revenue(goal: &Goal, chain: &mut Chain) -> Result<Decimal, PlanError
             .ok_or_else(|| goal.error("no deal value", "add `average_deal_value`"))?,
     };
     let too_large = || goal.error("the numbers are too large", "check revenue and deal value");
-    let kept = assume.current_clients.unwrap_or_default() * assume.retention_rate.unwrap_or(Decimal::ONE);
+    let kept =
+        assume.current_clients.unwrap_or_default() * assume.retention_rate.unwrap_or(Decimal::ONE);
     // ceil(revenue / value - kept) = ceil((revenue - kept · value) / value), exactly.
     let missing = kept.checked_mul(value).and_then(|have| goal.target.checked_sub(have));
     let wins = ceil_div(missing.ok_or_else(too_large)?, value).ok_or_else(too_large)?;

@@ -95,9 +95,9 @@ impl Curve {
             Lag::LogNormal { median_days, .. } => median_days.days(),
         };
         Curve::from_days(
-            self.days
-                .iter()
-                .map(|(day, weight)| (calendar.back_to_business_day(move_back(*day, span)), *weight)),
+            self.days.iter().map(|(day, weight)| {
+                (calendar.back_to_business_day(move_back(*day, span)), *weight)
+            }),
         )
     }
 

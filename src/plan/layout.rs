@@ -98,10 +98,8 @@ fn split(
     curves: &BTreeMap<Metric, Curve>,
     cells: &[Period],
 ) -> Vec<PlanPeriod> {
-    let mut periods: Vec<PlanPeriod> = cells
-        .iter()
-        .map(|cell| PlanPeriod { period: *cell, numbers: BTreeMap::new() })
-        .collect();
+    let mut periods: Vec<PlanPeriod> =
+        cells.iter().map(|cell| PlanPeriod { period: *cell, numbers: BTreeMap::new() }).collect();
     for (metric, total) in &chain.required {
         let curve = &curves[metric];
         let whole = *metric <= goal.metric && *metric != Metric::Revenue;
@@ -146,7 +144,10 @@ fn no_curve(goal: &Goal, fault: NoCurve) -> PlanError {
             "give one share for each period of `every`",
         ),
         NoCurve::EmptyPeriod(period) => goal.error(
-            format!("`shape` gives a share to {} - {}, which has no business day", period.from, period.to),
+            format!(
+                "`shape` gives a share to {} - {}, which has no business day",
+                period.from, period.to
+            ),
             "give that period 0",
         ),
     }

@@ -52,7 +52,8 @@ pub fn closed(
             by_key.entry(key.filter(|key| !key.is_empty())).or_default().push(closing());
         }
     }
-    let keyed = |key, closings: &[Closing]| KeyedRow { key, name: None, row: row(closings), cohorts: None };
+    let keyed =
+        |key, closings: &[Closing]| KeyedRow { key, name: None, row: row(closings), cohorts: None };
     RateTable {
         from: "opportunity",
         to: "won",

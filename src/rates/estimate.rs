@@ -208,7 +208,8 @@ fn estimate(row: &mut Row, steps: &BTreeMap<i64, [u64; 3]>, window: i64) {
     row.low = Some(low);
     row.high = Some(if reached { high } else { 1.0 });
     if reached && incidence > 0.0 {
-        let curve: Vec<(i64, f64)> = events.iter().map(|step| (step.time, step.incidence)).collect();
+        let curve: Vec<(i64, f64)> =
+            events.iter().map(|step| (step.time, step.incidence)).collect();
         row.lag_days = quantiles(&curve, incidence);
     }
 }
@@ -266,9 +267,8 @@ fn cumulative(lags: &BTreeMap<i64, u64>) -> Vec<(i64, f64)> {
 
 /// The smallest time at which the curve has reached the share of its end (`statistics.md` 1.6).
 fn quantiles(curve: &[(i64, f64)], end: f64) -> LagDays {
-    let quantile = |q: f64| {
-        curve.iter().find(|(_, value)| *value >= q * end - 1e-12).map(|(time, _)| *time)
-    };
+    let quantile =
+        |q: f64| curve.iter().find(|(_, value)| *value >= q * end - 1e-12).map(|(time, _)| *time);
     LagDays { p50: quantile(0.5), p90: quantile(0.9) }
 }
 

@@ -34,8 +34,8 @@ pub fn rate(tally: &Tally, horizon_days: i64, seen_to: Date) -> Option<Assumptio
     if row.window_reached != Some(true) {
         return None;
     }
-    let value = from_f64(row.rate?)?
-        .round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
+    let value =
+        from_f64(row.rate?)?.round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
     (value > Decimal::ZERO).then_some(Assumption {
         value,
         from: Provenance::Measured { entered: row.entered, horizon_days },

@@ -129,13 +129,7 @@ impl Company {
             }
         }
         activities.sort_by_key(|activity| (activity.at, activity.deal));
-        Company {
-            campaigns,
-            visits,
-            leads,
-            deals,
-            activities,
-        }
+        Company { campaigns, visits, leads, deals, activities }
     }
 }
 
@@ -149,10 +143,8 @@ fn create_demand(seed: u64, campaigns: &[Campaign]) -> (Vec<Visits>, Vec<Lead>) 
         for channel in &CHANNELS {
             let mut rng = Rng::of(seed, channel.source, number);
             let demand = channel.demand_on(day) * rng.log_normal(1.0, 0.12);
-            let weights: Vec<f64> = campaigns
-                .iter()
-                .map(|campaign| campaign.weight_on(day, channel))
-                .collect();
+            let weights: Vec<f64> =
+                campaigns.iter().map(|campaign| campaign.weight_on(day, channel)).collect();
             for _ in 0..rng.poisson(demand) {
                 let from_campaign = rng.chance(channel.campaign_share);
                 let campaign = from_campaign.then(|| rng.weighted(&weights));
@@ -160,12 +152,7 @@ fn create_demand(seed: u64, campaigns: &[Campaign]) -> (Vec<Visits>, Vec<Lead>) 
             }
             let mut count = |campaign, mean| {
                 let count = rng.poisson(mean);
-                visits.push(Visits {
-                    day,
-                    channel,
-                    campaign,
-                    count,
-                });
+                visits.push(Visits { day, channel, campaign, count });
             };
             let mut untracked = demand * channel.visits_per_lead;
             let campaign_visits = untracked * channel.campaign_share / weights.iter().sum::<f64>();
@@ -192,9 +179,8 @@ impl Lead {
     ) -> Lead {
         let hour = (13.5 + 3.3 * rng.normal()).clamp(6.0, 23.9);
         let created = after_days(at_hour(day, 0), hour / 24.0);
-        let became_mql = rng
-            .chance(channel.mql_rate)
-            .then(|| after_days(created, rng.log_normal(1.5, 1.0)));
+        let became_mql =
+            rng.chance(channel.mql_rate).then(|| after_days(created, rng.log_normal(1.5, 1.0)));
         let became_opportunity = became_mql
             .filter(|_| rng.chance(channel.opportunity_rate))
             .map(|at| after_days(at, rng.log_normal(4.0, 0.8)));
@@ -209,13 +195,8 @@ impl Lead {
             owner: &OWNERS[rng.below(INSIDE_SALES_COUNT)],
             segment: &SEGMENTS[rng.weighted(&SEGMENTS.each_ref().map(|segment| segment.share))],
             // Most are opened by people at work, a few by the web form at other times.
-            became_opportunity: became_opportunity.map(|at| {
-                if rng.chance(OFF_HOURS_SHARE) {
-                    at
-                } else {
-                    rng.working_moment(at)
-                }
-            }),
+            became_opportunity: became_opportunity
+                .map(|at| if rng.chance(OFF_HOURS_SHARE) { at } else { rng.working_moment(at) }),
         }
     }
 }
@@ -290,10 +271,7 @@ impl Deal {
     fn open(rng: &mut Rng, lead: Option<(usize, &Lead)>, created: DateTime) -> Deal {
         let (segment, late_win_rate) = match lead {
             Some((_, lead)) => (lead.segment, lead.channel.late_win_rate),
-            None => (
-                &SEGMENTS[rng.below(SEGMENTS.len())],
-                SALES_SOURCED_LATE_WIN_RATE,
-            ),
+            None => (&SEGMENTS[rng.below(SEGMENTS.len())], SALES_SOURCED_LATE_WIN_RATE),
         };
         let large = rng.chance(LARGE_DEAL_SHARE);
         let size = rng.between(2.5, 4.5);
@@ -321,14 +299,8 @@ impl Deal {
     fn work(&mut self, rng: &mut Rng, assigned: DateTime) {
         let drawn = self.draw_owner(rng);
         let touch = drawn.first_touch(rng, assigned);
-        let (owner, first_touch) = self
-            .ghosted_by
-            .map_or((drawn, touch), |ghost| (ghost, None));
-        self.hand_offs.push(HandOff {
-            at: assigned,
-            owner,
-            first_touch,
-        });
+        let (owner, first_touch) = self.ghosted_by.map_or((drawn, touch), |ghost| (ghost, None));
+        self.hand_offs.push(HandOff { at: assigned, owner, first_touch });
 
         let prompt = after_business_minutes(assigned, PROMPT_TOUCH_BUSINESS_MINUTES);
         let mut odds = self.late_win_rate / (1.0 - self.late_win_rate);
@@ -341,11 +313,7 @@ impl Deal {
         self.lost_reason = (!won).then_some(reason);
         let (median, sigma) = if won { WON_CYCLE_DAYS } else { LOST_CYCLE_DAYS };
         let ghosted = self.ghosted_by.is_some();
-        let least_days = if ghosted {
-            GHOSTED_CYCLE_LEAST_DAYS
-        } else {
-            CYCLE_LEAST_DAYS
-        };
+        let least_days = if ghosted { GHOSTED_CYCLE_LEAST_DAYS } else { CYCLE_LEAST_DAYS };
         let cycle_days = rng.log_normal(median, sigma).max(least_days);
         self.closes = rng.working_moment(after_days(assigned, cycle_days));
 
@@ -353,11 +321,7 @@ impl Deal {
         let (at, owner) = (rng.working_moment(middle), self.draw_owner(rng));
         if rng.chance(REASSIGNED_SHARE) && !ghosted && owner.id != drawn.id && at < self.closes {
             let first_touch = owner.first_touch(rng, at);
-            self.hand_offs.push(HandOff {
-                at,
-                owner,
-                first_touch,
-            });
+            self.hand_offs.push(HandOff { at, owner, first_touch });
         }
     }
 
@@ -372,12 +336,7 @@ impl Deal {
             let end = next.map_or(self.closes, |next| next.at);
             let mut record = |at: DateTime, kind| {
                 if at < end && at.date() <= HISTORY_LAST_DAY {
-                    activities.push(Activity {
-                        deal: number,
-                        kind,
-                        at,
-                        owner: hand_off.owner,
-                    });
+                    activities.push(Activity { deal: number, kind, at, owner: hand_off.owner });
                 }
             };
             if let Some(touch) = hand_off.first_touch {

@@ -15,10 +15,7 @@ use super::{OWNERS, ZONE};
 
 /// The files with their headers, in the order of `Company::rows_at`.
 const FILES: [(&str, &str); 7] = [
-    (
-        "leads.csv",
-        "lead_id,created,became_mql,disqualified,source,campaign_id,owner,segment",
-    ),
+    ("leads.csv", "lead_id,created,became_mql,disqualified,source,campaign_id,owner,segment"),
     (
         "opportunities.csv",
         "deal_id,lead_id,created,closed,status,lost_reason,stage,owner,amount,currency,\
@@ -31,11 +28,7 @@ const FILES: [(&str, &str); 7] = [
     ("owners.csv", "owner_id,email,name,active"),
 ];
 /// How far an open deal is, by the share of its time that has passed.
-const STAGES: [(&str, f64); 3] = [
-    ("negotiation", 0.75),
-    ("proposal", 0.4),
-    ("discovery", 0.12),
-];
+const STAGES: [(&str, f64); 3] = [("negotiation", 0.75), ("proposal", 0.4), ("discovery", 0.12)];
 const FIRST_STAGE: &str = "qualified";
 const FORECAST_STEP_DAYS: i64 = 30;
 /// People type things wrong. Of the lost deals, one seems to have been closed before its lead
@@ -203,22 +196,14 @@ impl Company {
     fn deals_typed_wrong(&self) -> (Option<usize>, Option<usize>) {
         let is_lost = |deal: &Deal| deal.lost_reason.is_some() && deal.lead.is_some();
         let lost = || (0..self.deals.len()).filter(|number| is_lost(&self.deals[*number]));
-        (
-            lost().nth(CLOSED_TOO_EARLY_POSITION),
-            lost().nth(CREATED_MISSING_POSITION),
-        )
+        (lost().nth(CLOSED_TOO_EARLY_POSITION), lost().nth(CREATED_MISSING_POSITION))
     }
 }
 
 fn owners() -> Rows {
     let row = |owner: &super::Owner| {
         let email = format!("{}@example.com", owner.id.trim_start_matches("u-"));
-        vec![
-            owner.id.to_owned(),
-            email,
-            owner.name.to_owned(),
-            true.to_string(),
-        ]
+        vec![owner.id.to_owned(), email, owner.name.to_owned(), true.to_string()]
     };
     OWNERS.iter().map(row).collect()
 }
@@ -235,10 +220,7 @@ impl Deal {
 
     /// A deal that nobody touched does not move.
     fn stage_at(&self, now: DateTime) -> &'static str {
-        let mut touches = self
-            .hand_offs
-            .iter()
-            .filter_map(|hand_off| hand_off.first_touch);
+        let mut touches = self.hand_offs.iter().filter_map(|hand_off| hand_off.first_touch);
         let Some(touch) = touches.next().filter(|touch| *touch <= now) else {
             return FIRST_STAGE;
         };
@@ -318,10 +300,7 @@ mod tests {
         let company = Company::generate(SEED);
         let now = date(2026, 8, 12).at(14, 0, 0, 0);
         for (rows, (file, header)) in company.rows_at(now).iter().zip(FILES) {
-            assert!(
-                rows.iter()
-                    .all(|row| row.len() == header.split(',').count())
-            );
+            assert!(rows.iter().all(|row| row.len() == header.split(',').count()));
             let is_time = |cell: &&String| cell.len() == 19 && cell.starts_with("20");
             for cell in rows.iter().flatten().filter(is_time) {
                 assert!(*cell <= time(now), "{cell} in {file}");
@@ -330,31 +309,14 @@ mod tests {
         let later = by_id(company.leads_at(NEXT_MONDAY));
         for (id, row) in by_id(company.leads_at(now)) {
             for (cell, cell_later) in row.iter().zip(&later[&id]) {
-                assert!(
-                    cell == cell_later || cell.is_empty(),
-                    "{id}: {cell}, {cell_later}"
-                );
+                assert!(cell == cell_later || cell.is_empty(), "{id}: {cell}, {cell_later}");
             }
         }
         let deals = by_id(company.opportunities_at(now));
         let later = by_id(company.opportunities_at(NEXT_MONDAY));
-        assert!(
-            deals
-                .iter()
-                .any(|(id, row)| row[4] == "Open" && later[id][4] == "Won")
-        );
-        assert!(
-            company
-                .owner_changes_at(now)
-                .iter()
-                .all(|row| deals.contains_key(&row[0]))
-        );
-        assert!(
-            company
-                .activities_at(now)
-                .iter()
-                .all(|row| deals.contains_key(&row[1]))
-        );
+        assert!(deals.iter().any(|(id, row)| row[4] == "Open" && later[id][4] == "Won"));
+        assert!(company.owner_changes_at(now).iter().all(|row| deals.contains_key(&row[0])));
+        assert!(company.activities_at(now).iter().all(|row| deals.contains_key(&row[1])));
     }
 
     #[test]
@@ -365,11 +327,7 @@ mod tests {
         before.retain(|row| !deals.contains_key(&row[0]));
         let created: Vec<_> = before.iter().map(|row| &row[2][..10]).collect();
         assert_eq!(created.len(), 3);
-        assert!(
-            created
-                .iter()
-                .all(|day| ("2026-11-09".."2026-11-16").contains(day))
-        );
+        assert!(created.iter().all(|day| ("2026-11-09".."2026-11-16").contains(day)));
 
         let leads = by_id(company.leads_at(NEXT_MONDAY));
         let mut odd: Vec<_> = deals.into_values().collect();

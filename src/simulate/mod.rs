@@ -22,12 +22,8 @@ const FIRST_AWAKE_HOUR: i8 = 6;
 const OPENING_HOUR: i8 = 9;
 const CLOSING_HOUR: i8 = 17;
 /// Independence Day of 2026 is a Saturday and therefore observed on the Friday before.
-const HOLIDAYS: [Date; 4] = [
-    date(2025, 11, 27),
-    date(2025, 12, 25),
-    date(2026, 7, 3),
-    date(2026, 11, 26),
-];
+const HOLIDAYS: [Date; 4] =
+    [date(2025, 11, 27), date(2025, 12, 25), date(2026, 7, 3), date(2026, 11, 26)];
 
 /// From here on the webinars lose their audience: the story that the daemon has to find.
 const WEBINAR_SLUMP_FIRST_DAY: Date = date(2026, 9, 1);
@@ -134,10 +130,7 @@ const CAMPAIGN_SUBJECTS: [(&str, &str); 7] = [
         "Rack notes; New hall opening; Spare capacity offer; Welcome series; Win-back series; \
          Power price update; Year-end budget; Summer migration offer",
     ),
-    (
-        "Partners",
-        "Customer referral bonus; Managed service providers; Network carriers",
-    ),
+    ("Partners", "Customer referral bonus; Managed service providers; Network carriers"),
     (
         "Trade show",
         "Edge & Interconnect Expo New York; Data Hall World Boston; Fintech Infrastructure Day; \
@@ -197,11 +190,7 @@ impl Campaign {
 
     fn weight_on(&self, day: Date, channel: &Channel) -> f64 {
         let runs = self.first_day <= day && day <= self.last_day;
-        if runs && self.channel.source == channel.source {
-            power_law(self.rank)
-        } else {
-            0.0
-        }
+        if runs && self.channel.source == channel.source { power_law(self.rank) } else { 0.0 }
     }
 }
 
@@ -285,13 +274,7 @@ const fn owner(
     never_share: f64,
     slump_factor: f64,
 ) -> Owner {
-    Owner {
-        id,
-        name,
-        late_share,
-        never_share,
-        slump_factor,
-    }
+    Owner { id, name, late_share, never_share, slump_factor }
 }
 
 impl Owner {
@@ -350,15 +333,8 @@ mod tests {
                 }
             }
             overdue.sort_unstable();
-            assert_eq!(
-                overdue,
-                ["u-ben", "u-ben", "u-ben", "u-chloe"],
-                "seed {seed}"
-            );
-            assert!(
-                (2..=3).contains(&waiting),
-                "seed {seed}: {waiting} without owner"
-            );
+            assert_eq!(overdue, ["u-ben", "u-ben", "u-ben", "u-chloe"], "seed {seed}");
+            assert!((2..=3).contains(&waiting), "seed {seed}: {waiting} without owner");
         }
     }
 

@@ -202,10 +202,7 @@ mod tests {
         assert!(mean(|_| rng.normal()).abs() < 0.03);
         assert!((mean(|_| rng.poisson(40.0) as f64) - 40.0).abs() < 0.2);
         let above = mean(|_| f64::from(u8::from(rng.log_normal(55.0, 0.5) > 55.0)));
-        assert!(
-            (above - 0.5).abs() < 0.02,
-            "the median halves the draws, not {above}"
-        );
+        assert!((above - 0.5).abs() < 0.02, "the median halves the draws, not {above}");
     }
 
     #[test]
@@ -222,19 +219,10 @@ mod tests {
     #[test]
     fn business_minutes_skip_nights_weekends_and_holidays() {
         let wednesday = date(2026, 11, 25).at(16, 30, 0, 0);
-        assert_eq!(
-            after_business_minutes(wednesday, 29.0),
-            date(2026, 11, 25).at(16, 59, 0, 0)
-        );
-        assert_eq!(
-            after_business_minutes(wednesday, 60.0),
-            date(2026, 11, 27).at(9, 30, 0, 0)
-        );
+        assert_eq!(after_business_minutes(wednesday, 29.0), date(2026, 11, 25).at(16, 59, 0, 0));
+        assert_eq!(after_business_minutes(wednesday, 60.0), date(2026, 11, 27).at(9, 30, 0, 0));
         let saturday = date(2026, 11, 14).at(20, 0, 0, 0);
-        assert_eq!(
-            after_business_minutes(saturday, 500.0),
-            date(2026, 11, 17).at(9, 20, 0, 0)
-        );
+        assert_eq!(after_business_minutes(saturday, 500.0), date(2026, 11, 17).at(9, 20, 0, 0));
     }
 
     #[test]

@@ -62,7 +62,11 @@ impl CsvSource {
         CsvSource { name: name.to_owned(), settings, zone }
     }
 
-    fn read_all(&self, request: &ReadRequest, pages: &Sender<Page>) -> Result<Complete, SourceError> {
+    fn read_all(
+        &self,
+        request: &ReadRequest,
+        pages: &Sender<Page>,
+    ) -> Result<Complete, SourceError> {
         let mut last_rows: BTreeMap<Object, LastRows> = BTreeMap::new();
         let mut oldest_file: Option<Timestamp> = None;
         for (index, file) in self.settings.files.iter().enumerate() {
@@ -202,7 +206,12 @@ impl CsvSource {
         let warnings = faults
             .first()
             .map(|first| {
-                format!("{} data faults, the first at line {}: {}", faults.len(), first.line, first.detail)
+                format!(
+                    "{} data faults, the first at line {}: {}",
+                    faults.len(),
+                    first.line,
+                    first.detail
+                )
             })
             .into_iter()
             .collect();
@@ -291,7 +300,9 @@ impl<'a> Opened<'a> {
             .map_err(|e| fail(format!("its header cannot be read: {e}"), "export it again"))?;
         let headers: Vec<String> = headers
             .iter()
-            .map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned())
+            .map(|name| {
+                String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned()
+            })
             .collect();
         if headers.is_empty() {
             return Err(fail("is empty: there is no header line".into(), "export it again"));

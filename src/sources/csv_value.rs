@@ -134,7 +134,10 @@ mod tests {
         assert_eq!(date("2018-02-26T19:58:54", None).as_deref(), at);
         assert_eq!(date("2018-02-26T19:58:54-05:00", None).as_deref(), at);
         assert_eq!(date("26.02.2018", Some("%d.%m.%Y")).as_deref(), Some("2018-02-26"));
-        assert_eq!(date("02/26/2018 19:58", Some("%m/%d/%Y %H:%M")).as_deref(), Some("2018-02-27T00:58:00Z"));
+        assert_eq!(
+            date("02/26/2018 19:58", Some("%m/%d/%Y %H:%M")).as_deref(),
+            Some("2018-02-27T00:58:00Z")
+        );
         assert_eq!(date("1519693134", Some("%s")).as_deref(), at);
         assert_eq!(date("02/26/2018", None), None);
         assert_eq!(date("2018-02-30", None), None);
@@ -142,9 +145,8 @@ mod tests {
 
     #[test]
     fn what_a_field_cannot_hold_is_a_fault_with_a_name() {
-        let kind_of = |cell: &str, kind| {
-            canonical(cell, &column(None), kind, &TimeZone::UTC).unwrap_err().0
-        };
+        let kind_of =
+            |cell: &str, kind| canonical(cell, &column(None), kind, &TimeZone::UTC).unwrap_err().0;
         assert_eq!(kind_of("-5", FieldKind::Amount), "negative_amount");
         assert_eq!(kind_of("1,5", FieldKind::Amount), "malformed_number");
         assert_eq!(kind_of("maybe", FieldKind::Outcome), "unknown_outcome");

@@ -29,14 +29,16 @@ impl Write {
         document: &str,
         built: Timestamp,
     ) -> StoreResult<()> {
-        sqlx::query("INSERT INTO digest (week, built_ms, document) VALUES (?, ?, ?)
-                     ON CONFLICT (week) DO NOTHING")
-            .bind(week)
-            .bind(built.as_millisecond())
-            .bind(document)
-            .execute(&mut *self.transaction)
-            .await
-            .map_err(on("keep a digest"))?;
+        sqlx::query(
+            "INSERT INTO digest (week, built_ms, document) VALUES (?, ?, ?)
+                     ON CONFLICT (week) DO NOTHING",
+        )
+        .bind(week)
+        .bind(built.as_millisecond())
+        .bind(document)
+        .execute(&mut *self.transaction)
+        .await
+        .map_err(on("keep a digest"))?;
         Ok(())
     }
 }

@@ -16,8 +16,8 @@ const CLAIMS_MAX: i64 = 100;
 pub struct OutboxRow {
     /// Its number.
     pub id: i64,
-    /// What makes it this message and no other.
-    pub dedupe_key: String,
+    /// Messages of one thread reach an address in their order.
+    pub thread: String,
     /// `slack`, `email` or `file`.
     pub sink: String,
     /// A key of the configuration, or a mailbox.
@@ -86,10 +86,16 @@ impl Store {
         .map_err(on("free claims"))?;
         let rows = sqlx::query(
             "UPDATE outbox SET claimed_until_ms = ?2, state = 'claimed'
-             WHERE id IN (SELECT id FROM outbox
-                          WHERE state IN ('pending', 'unknown') AND finished_ms IS NULL
-                            AND not_before_ms <= ?1 ORDER BY id LIMIT ?3)
-             RETURNING id, dedupe_key, sink, address, message, attempts, last_error, created_ms",
+             WHERE id IN (
+                 SELECT id FROM outbox o
+                 WHERE state IN ('pending', 'unknown') AND finished_ms IS NULL
+                   AND not_before_ms <= ?1
+                   AND NOT EXISTS (SELECT 1 FROM outbox e
+                                   WHERE e.thread = o.thread AND e.sink = o.sink
+                                     AND e.address = o.address AND e.id < o.id
+                                     AND e.finished_ms IS NULL)
+                 ORDER BY id LIMIT ?3)
+             RETURNING id, thread, sink, address, message, attempts, last_error, created_ms",
         )
         .bind(now.as_millisecond())
         .bind(until.as_millisecond())
@@ -104,7 +110,7 @@ impl Store {
             let error: Option<&str> = row.get(6);
             claimed.push(OutboxRow {
                 id: row.get(0),
-                dedupe_key: row.get(1),
+                thread: row.get(1),
                 sink: row.get(2),
                 address: row.get(3),
                 message: serde_json::from_str(message).map_err(unreadable("read a message"))?,
@@ -183,7 +189,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn messages_since(&self, from: Timestamp) -> StoreResult<Vec<(String, String, Document)>> {
+    pub async fn messages_since(
+        &self,
+        from: Timestamp,
+    ) -> StoreResult<Vec<(String, String, Document)>> {
         let rows = sqlx::query(
             "SELECT dedupe_key, state, message FROM outbox WHERE created_ms >= ? ORDER BY id",
         )
@@ -193,7 +202,8 @@ impl Store {
         .map_err(on("read messages"))?;
         rows.iter()
             .map(|row| {
-                let message = serde_json::from_str(row.get(2)).map_err(unreadable("read a message"))?;
+                let message =
+                    serde_json::from_str(row.get(2)).map_err(unreadable("read a message"))?;
                 Ok((row.get(0), row.get(1), message))
             })
             .collect()
@@ -210,6 +220,7 @@ impl Write {
     /// When the database cannot be written.
     pub async fn enqueue(
         &mut self,
+        thread: &str,
         dedupe_key: &str,
         sink: &str,
         address: &str,
@@ -219,14 +230,15 @@ impl Write {
         let message = serde_json::to_string(message).map_err(unreadable("store a message"))?;
         sqlx::query(
             "INSERT INTO outbox (dedupe_key, sink, address, message, state, created_ms,
-                                 not_before_ms)
-             VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5) ON CONFLICT (dedupe_key) DO NOTHING",
+                                 not_before_ms, thread)
+             VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5, ?6) ON CONFLICT (dedupe_key) DO NOTHING",
         )
         .bind(dedupe_key)
         .bind(sink)
         .bind(address)
         .bind(message)
         .bind(now.as_millisecond())
+        .bind(thread)
         .execute(&mut *self.transaction)
         .await
         .map_err(on("put a message into the outbox"))?;

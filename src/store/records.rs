@@ -167,7 +167,8 @@ impl Write {
     /// # Errors
     /// When the database cannot be read.
     pub async fn living_ids(&mut self, source: &str, object: Object) -> StoreResult<Vec<String>> {
-        let sql = format!("SELECT id FROM {} WHERE source = ? AND deleted_ms IS NULL", object.name());
+        let sql =
+            format!("SELECT id FROM {} WHERE source = ? AND deleted_ms IS NULL", object.name());
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(source)
             .fetch_all(&mut *self.transaction)
@@ -179,7 +180,12 @@ impl Write {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn log(&mut self, source: &str, lines: &[LogLine], seen: Timestamp) -> StoreResult<()> {
+    pub async fn log(
+        &mut self,
+        source: &str,
+        lines: &[LogLine],
+        seen: Timestamp,
+    ) -> StoreResult<()> {
         for chunk in lines.chunks(ROWS_PER_STATEMENT) {
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
                 "INSERT INTO change (source, object, id, kind, event_at, seen_ms, changed, fields) ",

@@ -210,11 +210,8 @@ impl Write {
                 list.push_bind((*id).to_owned());
             }
             query.push(")");
-            let rows = query
-                .build()
-                .fetch_all(&mut *self.transaction)
-                .await
-                .map_err(on("read units"))?;
+            let rows =
+                query.build().fetch_all(&mut *self.transaction).await.map_err(on("read units"))?;
             units.extend(rows.iter().map(stored_unit).map(|unit| (unit.key.id.clone(), unit)));
         }
         Ok(units)

@@ -51,13 +51,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn schedule(&self, job: &str, next_due: Timestamp) -> StoreResult<()> {
-        sqlx::query("INSERT INTO schedule (job, next_due_ms) VALUES (?, ?)
-                     ON CONFLICT (job) DO NOTHING")
-            .bind(job)
-            .bind(next_due.as_millisecond())
-            .execute(&self.pool)
-            .await
-            .map_err(on("schedule a job"))?;
+        sqlx::query(
+            "INSERT INTO schedule (job, next_due_ms) VALUES (?, ?)
+                     ON CONFLICT (job) DO NOTHING",
+        )
+        .bind(job)
+        .bind(next_due.as_millisecond())
+        .execute(&self.pool)
+        .await
+        .map_err(on("schedule a job"))?;
         Ok(())
     }
 

@@ -27,9 +27,9 @@ pub fn changed<'a>(records: &'a [Record], stored: &HashMap<String, Stored>) -> V
     records
         .iter()
         .filter(|record| {
-            stored.get(&record.id).is_none_or(|old| {
-                old.deleted || old.fingerprint != record.fingerprint()
-            })
+            stored
+                .get(&record.id)
+                .is_none_or(|old| old.deleted || old.fingerprint != record.fingerprint())
         })
         .collect()
 }
@@ -38,7 +38,12 @@ pub fn changed<'a>(records: &'a [Record], stored: &HashMap<String, Stored>) -> V
 ///
 /// The event's time is the latest time among the changed fields that is not in the future; where
 /// only other fields changed it is not known.
-pub fn log_line(record: &Record, old: Option<&Record>, seen: Timestamp, zone: &TimeZone) -> LogLine {
+pub fn log_line(
+    record: &Record,
+    old: Option<&Record>,
+    seen: Timestamp,
+    zone: &TimeZone,
+) -> LogLine {
     let mut changed = Vec::new();
     let mut event_at: Option<(Timestamp, Moment)> = None;
     for (index, (name, kind)) in record.object.fields().iter().enumerate() {

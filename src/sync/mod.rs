@@ -76,8 +76,7 @@ pub async fn run(
         Ok(Complete { complete_to, inventories }) => {
             if full {
                 for inventory in &inventories {
-                    report.deleted +=
-                        reconcile(&mut write, name, inventory, started).await?;
+                    report.deleted += reconcile(&mut write, name, inventory, started).await?;
                 }
             }
             write.finish_sync(name, started, Ok(complete_to)).await?;
@@ -115,9 +114,7 @@ async fn commit_page(
     let old = write.values(name, page.object, &known).await?;
     let lines: Vec<LogLine> = changed
         .iter()
-        .map(|record| {
-            merge::log_line(record, old.get(&record.id).map(|(old, _)| old), seen, zone)
-        })
+        .map(|record| merge::log_line(record, old.get(&record.id).map(|(old, _)| old), seen, zone))
         .collect();
     write.put(name, page.object, &changed, seen).await?;
     write.log(name, &lines, seen).await?;

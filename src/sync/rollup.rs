@@ -27,8 +27,7 @@ pub async fn refresh(store: &Store, zone: &TimeZone) -> StoreResult<()> {
     if store.meta(ZONE).await?.is_none_or(|known| known != name) {
         rebuild_from_nothing(store, &name).await?;
     }
-    let mut fed: i64 =
-        store.meta(FED_SEQ).await?.and_then(|seq| seq.parse().ok()).unwrap_or(0);
+    let mut fed: i64 = store.meta(FED_SEQ).await?.and_then(|seq| seq.parse().ok()).unwrap_or(0);
     loop {
         let mut write = store.begin().await?;
         let Some(unseen) = write.changes_after(fed, LINES_PER_BATCH).await? else {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
 use crate::alerts::message::day_time;
+use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
 use crate::domain::{money::for_people, notice::RecordRef};
 use crate::handoff::{HandOff, Verdict, summary::duration_text};
 
@@ -45,9 +45,11 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
     if count > NAMED_MAX {
         lines.push((String::new(), format!("and {} more", count - NAMED_MAX)));
     }
-    lines.push(("Worth".into(), value(context, &overdue)));
+    let worth = value(context, &overdue);
+    lines.push(("Worth".into(), worth.clone()));
     let team_text = team.as_deref().map_or(String::new(), |team| format!(" ({team})"));
-    lines.push(("Owner".into(), format!("{name}{team_text}")));
+    let whose = format!("{name}{team_text}");
+    lines.push(("Owner".into(), whose.clone()));
     lines.push((
         "Next step".into(),
         "today: call or mail each; or `paceline followups excuse ID --by … --reason …`".into(),
@@ -62,6 +64,9 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
         value: count as f64,
         threshold: context.settings.followup_overdue.minimum_count as f64,
         summary: format!("{count} {wait} for a first touch by {name}"),
+        owner: whose,
+        act_by: "today".into(),
+        worth,
         lines,
         records: overdue.iter().take(RECORDS_MAX).map(|row| record(row)).collect(),
         records_total: count,

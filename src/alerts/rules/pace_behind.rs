@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::steps_reached;
-use crate::alerts::message::{count_text, day, percent};
+use crate::alerts::message::{civil_day, count_text, day, percent};
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
 use crate::domain::{
     money::for_people,
@@ -84,6 +84,9 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Finding {
                 percent(row.pace.unwrap_or(1.0))
             )
         },
+        owner: plan.goal.team.clone().unwrap_or_else(|| "every team".into()),
+        act_by: civil_day(row.period.to.yesterday().unwrap_or(row.period.to)),
+        worth: cost(context, plan, row).unwrap_or_default(),
         lines: Vec::new(),
         records: Vec::new(),
         records_total: 0,
@@ -104,9 +107,10 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
     let missing = count_text(row.gap.ceil());
     let mut lines = Vec::new();
     if let Some(since) = behind_since(context, plan, row) {
-        let one_in = row.p_value.filter(|p| *p > 0.0).map_or("a million".to_owned(), |p| {
-            count_text((1.0 / p).round().min(1e6))
-        });
+        let one_in = row
+            .p_value
+            .filter(|p| *p > 0.0)
+            .map_or("a million".to_owned(), |p| count_text((1.0 / p).round().min(1e6)));
         let since = day(since, zone);
         lines.push((
             "Since".into(),
@@ -121,7 +125,7 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
             "In time".into(),
             format!(
                 "until {}: {missing} more close the gap; {per_day:.1} {title} a business day from now on reach the goal of {}",
-                crate::alerts::message::civil_day(last),
+                civil_day(last),
                 count_text(to_f64(row.goal_value))
             ),
         ));
@@ -153,11 +157,8 @@ fn cost(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<String>
 /// The close of the last business day on which the plan was still met.
 fn behind_since(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Timestamp> {
     let curve = plan.curves.get(&row.metric)?;
-    let actuals = Actuals {
-        facts: context.facts,
-        calendar: context.calendar,
-        currency: context.currency,
-    };
+    let actuals =
+        Actuals { facts: context.facts, calendar: context.calendar, currency: context.currency };
     let mut day = context.calendar.zone.to_datetime(row.at).date().yesterday().ok()?;
     let mut since = row.at;
     for _ in 0..SINCE_DAYS_MAX {
@@ -178,11 +179,8 @@ fn behind_since(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option
 }
 
 fn records(context: &Context<'_>, row: &PaceRow) -> (Vec<RecordRef>, usize) {
-    let actuals = Actuals {
-        facts: context.facts,
-        calendar: context.calendar,
-        currency: context.currency,
-    };
+    let actuals =
+        Actuals { facts: context.facts, calendar: context.calendar, currency: context.currency };
     if matches!(row.metric, Metric::Opportunities | Metric::Wins) {
         let found = actuals.records(row.metric, row.period, row.at);
         let refs = found.iter().rev().take(RECORDS_MAX).map(|o| RecordRef {

@@ -1,5 +1,7 @@
 //! A measured rate is below the planned one. One look for each cohort, at its maturity.
 
+use jiff::{ToSpan, civil::Date};
+
 use super::steps_reached;
 use crate::alerts::message::{civil_day, percent};
 use crate::alerts::{Audience, Context, Finding, RateCheck, Severity, Status};
@@ -24,6 +26,11 @@ pub fn is_below(check: &RateCheck, minimum_entrants: u64, minimum_mature_share: 
         && row.matured >= minimum_entrants
         && mature_share >= minimum_mature_share
         && row.high.is_some_and(|high| high < check.planned)
+}
+
+/// The day on which the quarter after the cohort has grown up.
+fn next_look(check: &RateCheck) -> Date {
+    check.cohort.to.saturating_add(3.months()).saturating_add(check.window_days.days())
 }
 
 fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
@@ -58,6 +65,9 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
             check.row.entered,
             percent(check.planned)
         ),
+        owner: owner.clone(),
+        act_by: civil_day(next_look(check)),
+        worth: String::new(),
         lines: vec![
             (
                 "Measured".into(),
@@ -76,9 +86,11 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
             ("Owner".into(), owner),
             (
                 "Next step".into(),
-                "before the next cohort is grown: look at the records that did not convert, then \
-                 mend the cause or plan with the measured rate"
-                    .into(),
+                format!(
+                    "before the next look on {}: see the records that did not convert, then mend \
+                     the cause or plan with the measured rate",
+                    civil_day(next_look(check))
+                ),
             ),
         ],
         records: check.records.iter().take(crate::alerts::RECORDS_MAX).cloned().collect(),

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::steps_reached;
+use crate::alerts::message::{day_time, span_text};
 use crate::alerts::{Audience, Context, Finding, Severity, SourceView, Status};
 use crate::domain::{calendar::seconds_between, notice::RecordRef};
-use crate::alerts::message::{day_time, span_text};
 
 /// The rule's name.
 pub const NAME: &str = "source_stale";
@@ -47,9 +47,8 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
     } else {
         Status::Clear
     };
-    let complete = source
-        .complete_to
-        .map_or("never".to_owned(), |at| day_time(at, &context.calendar.zone));
+    let complete =
+        source.complete_to.map_or("never".to_owned(), |at| day_time(at, &context.calendar.zone));
     let cause = source.last_error.clone().unwrap_or_else(|| {
         "every sync went well, but its files reach no further (see `complete_to`)".into()
     });
@@ -63,14 +62,26 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
         value: age.map_or(f64::from(u32::MAX), |age| age as f64 / 3_600.0),
         threshold: settings.after_secs as f64 / 3_600.0,
         summary: format!("No complete data from source {name} for {age_text}"),
+        owner: "the operator".into(),
+        act_by: "today".into(),
+        worth: String::new(),
         lines: vec![
-            ("Since".into(), format!("complete to {complete}; alarm after {}", span_text(settings.after_secs))),
+            (
+                "Since".into(),
+                format!("complete to {complete}; alarm after {}", span_text(settings.after_secs)),
+            ),
             ("Why".into(), cause),
-            ("Held back".into(), "nothing is said about pace, rates and follow-up that rest on it".into()),
+            (
+                "Held back".into(),
+                "nothing is said about pace, rates and follow-up that rest on it".into(),
+            ),
             ("Owner".into(), "the operator".into()),
             (
                 "Next step".into(),
-                format!("today: run `paceline check`, mend {}, then `paceline sync --source {name}`", source.place),
+                format!(
+                    "today: run `paceline check`, mend {}, then `paceline sync --source {name}`",
+                    source.place
+                ),
             ),
         ],
         records: vec![RecordRef {

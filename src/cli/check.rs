@@ -1,0 +1,187 @@
+//! `paceline check`: one line a part, and under a broken one what to write where.
+
+use std::collections::BTreeSet;
+
+use super::{CliError, CliResult, Global, output};
+use crate::config::Settings;
+use crate::evaluate::snapshot::load_goals;
+use crate::outbox::address::{team_ways, ways};
+use crate::plan::{Measured, lay_out};
+use crate::sinks;
+use crate::sources;
+use crate::store::Store;
+
+/// Collects the lines.
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    failed: usize,
+}
+
+impl Report {
+    fn ok(&mut self, part: &str, text: &str) {
+        self.lines.push(format!("ok    {part}: {text}"));
+    }
+
+    fn warn(&mut self, part: &str, text: &str) {
+        self.lines.push(format!("warn  {part}: {text}"));
+    }
+
+    fn fail(&mut self, part: &str, text: &str) {
+        self.failed += 1;
+        self.lines.push(format!("fail  {part}: {}", text.replace('\n', "\n      ")));
+    }
+}
+
+pub async fn run(global: &Global) -> CliResult {
+    let mut report = Report::default();
+    let settings = match Settings::load(&global.config) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            report.fail("configuration", &problems.to_string());
+            output::text(&format!("{}\n", report.lines.join("\n")))?;
+            return Err(CliError::Usage("the configuration is not in order".into()));
+        }
+    };
+    report.ok("configuration", &settings.file.display().to_string());
+    for warning in &settings.warnings {
+        report.warn("configuration", &warning.to_string().replace('\n', "\n      "));
+    }
+    if settings.http.listen.is_some() {
+        report.warn("http", "the status page is not served by this version; `listen` is not used");
+    }
+    check_plan(&settings, &mut report);
+    let store = check_database(&settings, &mut report).await;
+    check_sources(&settings, &mut report).await;
+    check_teams(&settings, store.as_ref(), &mut report).await;
+    check_sinks(&settings, &mut report).await;
+    output::text(&format!("{}\n", report.lines.join("\n")))?;
+    match report.failed {
+        0 => output::text("Every part is in order.\n"),
+        n => Err(CliError::Failed(format!("{n} parts are not in order"))),
+    }
+}
+
+fn check_plan(settings: &Settings, report: &mut Report) {
+    let Some(file) = &settings.plan else {
+        let file = settings.file.display();
+        let text = format!("there is none: add `[plan]` with `file = \"plan.toml\"` to {file}");
+        return report.warn("plan", &text);
+    };
+    match load_goals(settings) {
+        Err(problems) => report.fail("plan", &problems.to_string()),
+        Ok(goals) => {
+            for goal in &goals {
+                let company = &settings.company;
+                let nothing = Measured::default();
+                match lay_out(goal, &nothing, &company.hours, company.fiscal_start) {
+                    Ok(_) => report.ok("plan", &format!("goal {}", goal.name)),
+                    // What is to be measured may be measured later.
+                    Err(error) if error.message.contains("measured") => {
+                        report.warn("plan", &error.to_string().replace('\n', "\n      "));
+                    }
+                    Err(error) => report.fail("plan", &error.to_string()),
+                }
+            }
+            if goals.is_empty() {
+                report.warn("plan", &format!("{} has no goal", file.display()));
+            }
+        }
+    }
+}
+
+async fn check_database(settings: &Settings, report: &mut Report) -> Option<Store> {
+    match Store::open(&settings.database).await {
+        Ok(store) => {
+            report.ok("database", &settings.database.display().to_string());
+            Some(store)
+        }
+        Err(error) => {
+            report.fail(
+                "database",
+                &format!("{error}\n    mend: `[database] url` in {}", settings.file.display()),
+            );
+            None
+        }
+    }
+}
+
+async fn check_sources(settings: &Settings, report: &mut Report) {
+    if settings.sources.is_empty() {
+        let file = settings.file.display();
+        report.fail("sources", &format!("there is none: add `[source.NAME]` to {file}"));
+    }
+    for (name, known) in &settings.sources {
+        let part = format!("source {name}");
+        let source = sources::open(name, known, &settings.company.zone);
+        match source.check().await {
+            Ok(probe) => {
+                report.ok(&part, &probe.found);
+                probe.warnings.iter().for_each(|text| report.warn(&part, text));
+            }
+            Err(error) => report.fail(&part, &error.to_string()),
+        }
+        let Ok(found) = source.discover().await else { continue };
+        let unmapped: BTreeSet<&str> = found
+            .iter()
+            .filter(|((_, field), _)| *field == "channel")
+            .flat_map(|(_, values)| values.keys())
+            .map(String::as_str)
+            .filter(|value| !value.is_empty() && !settings.channels.knows(value))
+            .collect();
+        if !unmapped.is_empty() {
+            let names: Vec<&str> = unmapped.into_iter().take(20).collect();
+            let text = format!("channels that keep their own name: {}", names.join(", "));
+            report.warn("channels", &text);
+        }
+    }
+}
+
+/// Owners in no team are teams of one, and nobody is told about them.
+async fn check_teams(settings: &Settings, store: Option<&Store>, report: &mut Report) {
+    let Some(store) = store else { return };
+    let now = jiff::Timestamp::MAX;
+    let Ok(snapshot) = crate::evaluate::Snapshot::load(settings, store, now, None).await else {
+        return;
+    };
+    let opportunities = snapshot.facts.opportunities.values();
+    let owners: BTreeSet<&str> = opportunities.filter_map(|o| o.owner.as_deref()).collect();
+    let alone: Vec<&str> =
+        owners.into_iter().filter(|owner| snapshot.teams.team_of(owner).is_none()).collect();
+    if !alone.is_empty() {
+        let some: Vec<&str> = alone.iter().copied().take(20).collect();
+        let text = format!(
+            "owners in no team (the operator hears of theirs): {}; add them to a `[team.*] owners`",
+            some.join(", ")
+        );
+        report.warn("teams", &text);
+    }
+}
+
+async fn check_sinks(settings: &Settings, report: &mut Report) {
+    let mut all: BTreeSet<(&'static str, String)> =
+        ways("operator", &settings.operator).into_iter().collect();
+    all.extend(settings.teams.keys().flat_map(|team| team_ways(settings, team)));
+    if settings.operator.is_empty() {
+        let file = settings.file.display();
+        let text = format!("nobody hears of failing sources: add `[operator]` to {file}");
+        report.warn("operator", &text);
+    }
+    for (sink, address) in all {
+        let part = format!("{sink} to {address}");
+        let result = match sinks::open(settings, sink, &address) {
+            Ok(opened) => opened.check().await,
+            Err(text) => Err(text),
+        };
+        match result {
+            Ok(text) => report.ok(&part, &text),
+            Err(text) => {
+                let place = sinks::place(settings, sink, &address).unwrap_or_else(|| {
+                    let table = if sink == "email" { "email" } else { address.as_str() };
+                    format!("`[{table}]` in {}", settings.file.display())
+                });
+                report.fail(&part, &format!("{text}\n    mend: {place}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The commands: one file each. Data goes to stdout, everything else to stderr.
+
+mod alerts;
+mod check;
+mod demo;
+mod digest;
+mod discover;
+mod faults;
+mod followups;
+mod output;
+mod pace;
+mod plan;
+mod progress;
+mod rates;
+mod run;
+mod sync;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::{Problems, Settings};
+use crate::evaluate::{EvaluateError, digesting::DigestError};
+use crate::store::{Store, StoreError};
+
+/// Holds a company's funnel against its revenue plan and speaks up while there is still time.
+#[derive(Debug, Parser)]
+#[command(name = "paceline", version, about, max_term_width = 100)]
+struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, clap::Args)]
+struct Global {
+    /// The configuration file; `PACELINE__…` variables are laid over it.
+    #[arg(long, global = true, default_value = "config/paceline.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// The clock: what happened after it has not happened yet.
+    #[arg(long, global = true, value_name = "RFC3339")]
+    as_of: Option<Timestamp>,
+    /// How to print; csv is for tables.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Log more (-v) or much more (-vv).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log errors only, and show no progress.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// How to log.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Pretty)]
+    log_format: LogFormat,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Csv,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Pretty,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The daemon: runs every job on its schedule; with --once it does what is due and exits.
+    Run(run::Args),
+    /// What a source holds, as TOML to paste into the configuration.
+    Discover(discover::Args),
+    /// One sync pass of every source, or of one.
+    Sync(sync::Args),
+    /// The backward plan, period by period, with its arithmetic.
+    Plan(plan::Args),
+    /// Conversion and win rates.
+    Rates(rates::Args),
+    /// Where every goal stands.
+    Pace(pace::Args),
+    /// The hand-off ledger: one verdict for every handed-off opportunity.
+    Followups(followups::Args),
+    /// The alerts.
+    Alerts(alerts::Args),
+    /// The digest of a week.
+    Digest(digest::Args),
+    /// What is wrong with single records.
+    Faults,
+    /// Whether every part is in order, and for a broken one which line to change.
+    Check,
+    /// The main job on an embedded company, without any account or server.
+    Demo(demo::Args),
+}
+
+/// Why a command ends early, with its exit code.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// Failed or incomplete: 1.
+    #[error("{0}")]
+    Failed(String),
+    /// Bad usage or bad configuration: 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Done, but something is behind: 3.
+    #[error("{0}")]
+    Behind(String),
+}
+
+impl CliError {
+    fn code(&self) -> u8 {
+        match self {
+            CliError::Failed(_) => 1,
+            CliError::Usage(_) => 2,
+            CliError::Behind(_) => 3,
+        }
+    }
+}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        CliError::Usage(problems.to_string())
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        CliError::Failed(error.to_string())
+    }
+}
+
+impl From<EvaluateError> for CliError {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Plan(_) | EvaluateError::Goal(_) => CliError::Usage(error.to_string()),
+            _ => CliError::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<DigestError> for CliError {
+    fn from(error: DigestError) -> Self {
+        match error {
+            DigestError::Evaluate(error) => error.into(),
+            DigestError::NotOver { .. } => CliError::Usage(error.to_string()),
+            _ => CliError::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        CliError::Failed(error.to_string())
+    }
+}
+
+type CliResult = Result<(), CliError>;
+
+impl Global {
+    fn clock(&self) -> Clock {
+        self.as_of.map_or(Clock::System, Clock::Fixed)
+    }
+
+    fn settings(&self) -> Result<Settings, CliError> {
+        Ok(Settings::load(&self.config)?)
+    }
+
+    fn shows_progress(&self) -> bool {
+        !self.quiet
+    }
+}
+
+/// Opens the database of a command that reads it.
+async fn open(settings: &Settings) -> Result<Store, CliError> {
+    Ok(Store::open_existing(&settings.database).await?)
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log(&args.global);
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                eprintln!("paceline: the runtime cannot be started: {error}");
+                return ExitCode::from(1);
+            }
+        };
+    match runtime.block_on(dispatch(&args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("paceline: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+async fn dispatch(args: &Args) -> CliResult {
+    let global = &args.global;
+    match &args.command {
+        Command::Run(args) => run::run(global, args).await,
+        Command::Discover(args) => discover::run(global, args).await,
+        Command::Sync(args) => sync::run(global, args).await,
+        Command::Plan(args) => plan::run(global, args).await,
+        Command::Rates(args) => rates::run(global, args).await,
+        Command::Pace(args) => pace::run(global, args).await,
+        Command::Followups(args) => followups::run(global, args).await,
+        Command::Alerts(args) => alerts::run(global, args).await,
+        Command::Digest(args) => digest::run(global, args).await,
+        Command::Faults => faults::run(global).await,
+        Command::Check => check::run(global).await,
+        Command::Demo(args) => demo::run(global, args).await,
+    }
+}
+
+fn start_log(global: &Global) {
+    use tracing_subscriber::EnvFilter;
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "paceline=info,warn",
+        (false, _) => "paceline=debug,info",
+    };
+    let filter = EnvFilter::try_from_env("PACELINE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match global.log_format {
+        LogFormat::Json => log.json().init(),
+        LogFormat::Pretty => log.with_target(false).init(),
+    }
+}

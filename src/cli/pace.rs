@@ -1,0 +1,109 @@
+//! `paceline pace`
+
+use serde_json::json;
+
+use super::{CliError, CliResult, Format, Global, open, output};
+use crate::alerts::message::{count_text, percent};
+use crate::domain::{
+    money::for_people,
+    number::{from_f64, to_f64},
+    stage::Metric,
+};
+use crate::evaluate::Snapshot;
+use crate::pacing::{PaceRow, State, row_json};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Exit with 3 when a goal is behind.
+    #[arg(long)]
+    fail_when_behind: bool,
+}
+
+pub async fn run(global: &Global, args: &Args) -> CliResult {
+    let settings = global.settings()?;
+    let store = open(&settings).await?;
+    let clock = global.clock().now();
+    let snapshot = Snapshot::load(&settings, &store, clock, None).await?;
+    let rows = snapshot.pace()?;
+    let currency = &settings.company.currency;
+    let data_as_of = rows.iter().map(|row| row.data_as_of).min();
+    let unmeasured = unmeasured(&snapshot, &rows);
+    match global.format {
+        Format::Json => {
+            let rows: Vec<_> = rows.iter().map(|row| row_json(row, currency)).collect();
+            output::json(&json!({
+                "as_of": clock, "data_as_of": data_as_of, "rows": rows, "unmeasured": unmeasured,
+            }))?;
+        }
+        Format::Csv => table(&rows, currency).csv()?,
+        Format::Text => {
+            output::text(&table(&rows, currency).text())?;
+            output::text(&closing_line(&rows, &unmeasured))?;
+        }
+    }
+    let behind = rows.iter().filter(|row| row.state == State::Behind).count();
+    if args.fail_when_behind && behind > 0 {
+        return Err(CliError::Behind(format!("{behind} rows are behind")));
+    }
+    Ok(())
+}
+
+/// Metrics of the plan that no source reports.
+fn unmeasured(snapshot: &Snapshot<'_>, rows: &[PaceRow]) -> Vec<&'static str> {
+    let planned = |metric: &Metric| {
+        snapshot.plans.iter().any(|plan| plan.chain.required.contains_key(metric))
+    };
+    let measured = |metric: &Metric| rows.iter().any(|row| row.metric == *metric);
+    let missing = Metric::ALL.into_iter().filter(|metric| planned(metric) && !measured(metric));
+    missing.map(Metric::name).collect()
+}
+
+fn table(rows: &[PaceRow], currency: &str) -> output::Table {
+    let amount = |row: &PaceRow, value: f64| match row.metric {
+        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
+        _ => count_text(value),
+    };
+    let mut sorted: Vec<&PaceRow> = rows.iter().collect();
+    sorted.sort_by(|a, b| {
+        let key = |row: &PaceRow| (row.state != State::Behind, row.goal.clone());
+        key(a).cmp(&key(b)).then(a.metric.cmp(&b.metric))
+    });
+    let rows = sorted
+        .into_iter()
+        .map(|row| {
+            vec![
+                row.goal.clone(),
+                row.metric.title().to_owned(),
+                amount(row, to_f64(row.actual)),
+                amount(row, row.plan_to_date),
+                amount(row, to_f64(row.goal_value)),
+                row.pace.map_or("–".to_owned(), percent),
+                row.required_per_business_day.map_or("–".to_owned(), |n| match row.metric {
+                    Metric::Revenue => amount(row, n),
+                    _ => format!("{n:.1}"),
+                }),
+                row.state.title().to_owned(),
+            ]
+        })
+        .collect();
+    let header =
+        vec!["goal", "metric", "so far", "by now", "in all", "pace", "needed/day", "state"];
+    output::Table { header, rows }
+}
+
+fn closing_line(rows: &[PaceRow], unmeasured: &[&str]) -> String {
+    let behind = rows.iter().filter(|row| row.state == State::Behind).count();
+    let mut line = match (rows.len(), behind) {
+        (0, _) => "There is no goal to stand against: add `[[goal]]` to the plan.\n".to_owned(),
+        (_, 0) => "Nothing is behind by more than chance would explain.\n".to_owned(),
+        (all, n) => {
+            format!(
+                "{n} of {all} rows are behind by more than chance, or ended short of the goal.\n"
+            )
+        }
+    };
+    if !unmeasured.is_empty() {
+        line.push_str(&format!("No source reports: {}.\n", unmeasured.join(", ")));
+    }
+    line
+}

@@ -1,0 +1,171 @@
+//! `paceline plan`
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{CliResult, Format, Global, output};
+use crate::config::{Settings, plan_file};
+use crate::domain::{money::decimal_text, number::to_f64, stage::Metric};
+use crate::evaluate::Snapshot;
+use crate::plan::{GoalPlan, Measured, lay_out};
+use crate::store::Store;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Another plan file than the configuration's.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+pub async fn run(global: &Global, args: &Args) -> CliResult {
+    let mut settings = global.settings()?;
+    if let Some(file) = &args.file {
+        settings.plan = Some(file.clone());
+    }
+    let now = global.clock().now();
+    // A plan is of use before there is any data.
+    let (plans, data_as_of) = if settings.database.exists() {
+        let store = Store::open(&settings.database).await?;
+        let snapshot = Snapshot::load(&settings, &store, now, None).await?;
+        let data_as_of = snapshot.data_as_of_all();
+        (snapshot.plans, data_as_of)
+    } else {
+        (without_data(&settings)?, None)
+    };
+    let currency = &settings.company.currency;
+    match global.format {
+        Format::Json => {
+            let goals: Vec<Value> = plans.iter().map(|plan| goal_json(plan, currency)).collect();
+            output::json(&json!({"as_of": now, "data_as_of": data_as_of, "goals": goals}))
+        }
+        Format::Csv => periods_table(&plans).csv(),
+        Format::Text => {
+            if plans.is_empty() {
+                let file = settings.file.display();
+                return output::text(&format!(
+                    "There is no plan: add `[plan]` with `file = \"plan.toml\"` to {file}\n"
+                ));
+            }
+            for plan in &plans {
+                output::text(&goal_text(plan, currency))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn without_data(settings: &Settings) -> Result<Vec<GoalPlan>, super::CliError> {
+    let goals = settings.plan.as_deref().map(plan_file::load).transpose()?.unwrap_or_default();
+    let company = &settings.company;
+    goals
+        .iter()
+        .map(|goal| {
+            lay_out(goal, &Measured::default(), &company.hours, company.fiscal_start)
+                .map_err(|error| super::CliError::Usage(error.to_string()))
+        })
+        .collect()
+}
+
+fn number(metric: Metric, value: rust_decimal::Decimal) -> Value {
+    if metric == Metric::Revenue {
+        return decimal_text(value.round_dp(2)).into();
+    }
+    if value.fract().is_zero() {
+        return json!(to_f64(value) as i64);
+    }
+    json!(to_f64(value))
+}
+
+fn goal_json(plan: &GoalPlan, currency: &str) -> Value {
+    let numbers = |of: &std::collections::BTreeMap<Metric, rust_decimal::Decimal>| {
+        let mut object = serde_json::Map::new();
+        for metric in Metric::ALL {
+            let value = of.get(&metric).map_or(Value::Null, |value| number(metric, *value));
+            object.insert(metric.name().to_owned(), value);
+        }
+        object.insert("currency".into(), currency.into());
+        object
+    };
+    let mut required = numbers(&plan.chain.required);
+    if let Some(clients) = plan.chain.clients_needed {
+        required.insert("clients_needed".into(), number(Metric::Wins, clients));
+    }
+    if let Some(retained) = plan.chain.retained {
+        required.insert("retained".into(), number(Metric::Wins, retained));
+    }
+    let periods: Vec<Value> = plan
+        .periods
+        .iter()
+        .map(|period| {
+            let mut object = numbers(&period.numbers);
+            object.insert("from".into(), json!(period.period.from));
+            object.insert("to".into(), json!(period.period.to));
+            Value::Object(object)
+        })
+        .collect();
+    let rates: Vec<Value> = plan
+        .chain
+        .rates
+        .iter()
+        .map(|(pair, assumed)| {
+            json!({
+                "rate": pair.key(),
+                "value": assumed.value.normalize().to_string(),
+                "from": format!("{:?}", assumed.from).split([' ', '{']).next().unwrap_or_default().to_lowercase(),
+            })
+        })
+        .collect();
+    json!({
+        "name": plan.goal.name,
+        "version": 1,
+        "from": plan.goal.period.from,
+        "to": plan.goal.period.to,
+        "required": required,
+        "in_goal_share": plan.in_goal_share,
+        "assumptions": rates,
+        "periods": periods,
+        "arithmetic": plan.chain.arithmetic,
+    })
+}
+
+fn goal_text(plan: &GoalPlan, currency: &str) -> String {
+    let goal = &plan.goal;
+    let last = goal.period.to.yesterday().unwrap_or(goal.period.to);
+    let target = crate::domain::money::thousands(&goal.target.normalize().to_string());
+    let unit = if goal.metric == Metric::Revenue { currency } else { "" };
+    let mut out = format!(
+        "{}: {target} {unit} {}, {} to {last}\n\n",
+        goal.name,
+        goal.metric.title(),
+        goal.period.from
+    )
+    .replace("  ", " ");
+    for line in &plan.chain.arithmetic {
+        out.push_str(&format!("  {line}\n"));
+    }
+    let table = periods_table(std::slice::from_ref(plan));
+    out.push('\n');
+    out.push_str(&table.text());
+    out.push_str("What stands in a period is what must be created in it.\n\n");
+    out
+}
+
+fn periods_table(plans: &[GoalPlan]) -> output::Table {
+    let mut rows = Vec::new();
+    for plan in plans {
+        for period in &plan.periods {
+            let mut row = vec![plan.goal.name.clone(), period.period.from.to_string()];
+            row.push(period.period.to.to_string());
+            for metric in Metric::ALL {
+                let value = period.numbers.get(&metric);
+                row.push(
+                    value.map_or(String::new(), |value| value.round_dp(2).normalize().to_string()),
+                );
+            }
+            rows.push(row);
+        }
+    }
+    let header = vec!["goal", "from", "to", "visits", "leads", "mqls", "opps", "wins", "revenue"];
+    output::Table { header, rows }
+}

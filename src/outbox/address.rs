@@ -1,0 +1,67 @@
+//! Who is reached over which ways. The outbox keeps keys of the configuration, never secrets.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::alerts::Audience;
+use crate::config::{
+    Settings,
+    sinks::{Sinks, Slack},
+};
+use crate::domain::notice::Document;
+use crate::store::{Store, StoreError};
+
+/// A way to somebody: the sink, and the address that the outbox keeps.
+pub type Way = (&'static str, String);
+
+/// The ways that a set of sinks opens. `owner` is its key in the configuration.
+pub fn ways(owner: &str, sinks: &Sinks) -> Vec<Way> {
+    let slack = sinks.slack.iter().map(|slack| match slack {
+        Slack::Webhook(_) | Slack::Bot { .. } => ("slack", owner.to_owned()),
+    });
+    let mails = sinks.email.iter().map(|address| ("email", address.clone()));
+    let file = sinks.file.iter().map(|_| ("file", owner.to_owned()));
+    slack.chain(mails).chain(file).collect()
+}
+
+/// The ways to a team.
+pub fn team_ways(settings: &Settings, name: &str) -> Vec<Way> {
+    let sinks = settings.teams.get(name).map(|team| &team.sinks);
+    sinks.map(|sinks| ways(&format!("team.{name}"), sinks)).unwrap_or_default()
+}
+
+/// The ways to whoever is to hear of something.
+pub fn audience_ways(settings: &Settings, audience: &Audience) -> BTreeSet<Way> {
+    let team = |name: &String| team_ways(settings, name);
+    let found: BTreeSet<Way> = match audience {
+        Audience::Team(name) => team(name).into_iter().collect(),
+        Audience::EveryTeam => settings.teams.keys().flat_map(team).collect(),
+        Audience::Operator => BTreeSet::new(),
+    };
+    // A team that cannot be reached is the operator's business.
+    if found.is_empty() {
+        ways("operator", &settings.operator).into_iter().collect()
+    } else {
+        found
+    }
+}
+
+/// Puts a message for the operator into the outbox, outside of any alert.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn tell_operator(
+    settings: &Settings,
+    store: &Store,
+    key: &str,
+    document: &Document,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut write = store.begin().await?;
+    for (sink, address) in ways("operator", &settings.operator) {
+        let dedupe_key = format!("{key}:{sink}:{address}");
+        write.enqueue(key, &dedupe_key, sink, &address, document, now).await?;
+    }
+    write.commit().await
+}

@@ -1,0 +1,103 @@
+//! Where messages go. A sink sends one message to one address and says what became of it.
+//!
+//! A new sink is one file here and one line in [`open`].
+
+pub mod email;
+pub mod file;
+pub mod http;
+pub mod slack;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::config::{
+    Settings,
+    sinks::{Sinks, Slack},
+};
+use crate::domain::notice::Document;
+
+/// What became of a try. The texts name no secret and no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It arrived.
+    Sent,
+    /// The other side asks to wait so many seconds.
+    Limited {
+        /// Seconds to wait.
+        after_secs: i64,
+    },
+    /// Not now; a later try may do.
+    Failed(String),
+    /// It may have arrived: the answer was lost.
+    Unknown(String),
+    /// It never will arrive like this.
+    Refused(String),
+}
+
+/// A message with the names that make it recognisable.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The message.
+    pub document: &'a Document,
+    /// The outbox row, the same at every try.
+    pub id: i64,
+    /// The random name of the database.
+    pub store_id: &'a str,
+    /// Messages of one thread belong together.
+    pub thread: &'a str,
+    /// Whether an earlier try may have arrived.
+    pub may_repeat: bool,
+}
+
+/// A future that a trait object can return.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A sink with its address.
+pub trait Sink: Send + Sync {
+    /// Sends one message.
+    fn deliver<'a>(&'a self, message: Outgoing<'a>) -> Boxed<'a, Delivery>;
+
+    /// Asks one harmless question: a sentence when it is in order, one that names the mend if not.
+    fn check<'a>(&'a self) -> Boxed<'a, Result<String, String>>;
+}
+
+/// Opens the sink of an outbox row.
+///
+/// # Errors
+/// A sentence, where the configuration no longer has that address or a secret is not to be had.
+pub fn open(settings: &Settings, sink: &str, address: &str) -> Result<Box<dyn Sink>, String> {
+    let gone = || format!("the configuration no longer has `{address}` for {sink}");
+    match sink {
+        "email" => {
+            let email = settings.email.as_ref().ok_or_else(gone)?;
+            Ok(Box::new(email::EmailSink::new(email.clone(), address)))
+        }
+        "slack" => {
+            let slack = sinks_of(settings, address).and_then(|sinks| sinks.slack.as_ref());
+            Ok(Box::new(slack::SlackSink::open(slack.ok_or_else(gone)?)?))
+        }
+        "file" => {
+            let path = sinks_of(settings, address).and_then(|sinks| sinks.file.clone());
+            Ok(Box::new(file::FileSink::new(path.ok_or_else(gone)?)))
+        }
+        _ => Err(format!("there is no sink `{sink}`")),
+    }
+}
+
+/// The sinks behind `team.NAME` or `operator`.
+fn sinks_of<'a>(settings: &'a Settings, address: &str) -> Option<&'a Sinks> {
+    match address.strip_prefix("team.") {
+        Some(team) => settings.teams.get(team).map(|team| &team.sinks),
+        None => (address == "operator").then_some(&settings.operator),
+    }
+}
+
+/// Where a sink's secret stands in the configuration, for `check`.
+pub fn place(settings: &Settings, sink: &str, address: &str) -> Option<String> {
+    match (sink, sinks_of(settings, address)?.slack.as_ref()?) {
+        ("slack", Slack::Webhook(secret) | Slack::Bot { token: secret, .. }) => {
+            Some(secret.place.clone())
+        }
+        _ => None,
+    }
+}
