@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    calendar::BusinessCalendar, channel::ChannelMap, facts::Facts, money::CurrencyRates, notice::RecordRef,
-    period::Period,
+    calendar::BusinessCalendar, channel::ChannelMap, facts::Facts, money::CurrencyRates,
+    notice::RecordRef, period::Period,
 };
 use crate::handoff::Ledger;
 use crate::pacing::PaceRow;
