@@ -91,6 +91,8 @@ pub struct HandOff {
     pub business_secs: i64,
     /// The vendor's value of the channel.
     pub channel: Option<String>,
+    /// Whether the source no longer has it: it stays in the ledger, and nobody can call it any more.
+    pub deleted: bool,
 }
 
 /// An opportunity that has had no owner for too long.
@@ -212,6 +214,7 @@ fn judge(
         verdict,
         business_secs: hours.seconds_open(handed_off_at, first_touch_at.unwrap_or(input.clock)),
         channel: opportunity.channel.clone().or_else(|| lead?.channel.clone()),
+        deleted: opportunity.deleted_at.is_some_and(|at| at <= input.clock),
     }
 }
 

@@ -21,7 +21,7 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     }
     let mut by_owner: BTreeMap<Option<&str>, Vec<&HandOff>> = BTreeMap::new();
     for row in &context.ledger.rows {
-        if row.handed_off_at >= context.alerts_since {
+        if row.handed_off_at >= context.alerts_since && !row.deleted {
             by_owner.entry(row.owner.as_deref()).or_default().push(row);
         }
     }
@@ -81,7 +81,8 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
 
 fn named(context: &Context<'_>, row: &HandOff) -> (String, String) {
     let zone = &context.calendar.zone;
-    let channel = row.channel.as_deref().unwrap_or("unattributed");
+    let channel = row.channel.as_deref().map(|value| context.channels.channel(value));
+    let channel = channel.unwrap_or_else(|| "unattributed".into());
     let late_secs = context.calendar.seconds_open(row.due_at, context.clock);
     (
         row.opportunity.id.clone(),
