@@ -26,7 +26,7 @@ CREATE TABLE data_fault (
     kind TEXT NOT NULL,
     detail TEXT NOT NULL,
     line INTEGER NOT NULL,
-    pass_ms INTEGER NOT NULL,
+    pass INTEGER NOT NULL,
     first_seen_ms INTEGER NOT NULL,
     PRIMARY KEY (source, origin, object, record, kind, line)
 ) STRICT, WITHOUT ROWID;

@@ -153,8 +153,7 @@ fn compare_cell(row: &Row, cell: &Value, what: &str) {
 async fn compare_cohorts(settings: &Settings, store: &Store, clock: &str, cohorts: &Value) {
     let mut cells = 0;
     for window in [30, 60, 90, 180] {
-        let query =
-            RatesQuery { window_days: Some(window), by_month: true, ..lead_to_won() };
+        let query = RatesQuery { window_days: Some(window), by_month: true, ..lead_to_won() };
         let table = table(settings, store, clock, query).await;
         for cohort in table.total.cohorts.as_ref().unwrap() {
             let month = &cohort.from.to_string()[..7];
@@ -232,7 +231,8 @@ async fn maven_win_rates_of_what_closed_agree_by_product_and_quarter() {
         let number: i8 = quarter[6..].parse().unwrap();
         let since = jiff::civil::date(2017, number * 3 - 2, 1);
         let until = since.saturating_add(jiff::Span::new().months(3));
-        let table = closed::closed(&snapshot.facts, clock, zone, Some(since), Some(until), |_| None);
+        let table =
+            closed::closed(&snapshot.facts, clock, zone, Some(since), Some(until), |_| None);
         compare_closed(&table.total.row, answer, quarter);
     }
 }
@@ -250,11 +250,7 @@ async fn maven_losses_end_the_wait_and_five_hundred_undated_rows_are_faults() {
     let Some(data) = data() else { return };
     let (_folder, settings) = maven(&data);
     let store = synced(&settings, "2017-12-31T23:59:59Z").await;
-    let query = RatesQuery {
-        from: Stage::Opportunity,
-        window_days: Some(138),
-        ..lead_to_won()
-    };
+    let query = RatesQuery { from: Stage::Opportunity, window_days: Some(138), ..lead_to_won() };
     let row = table(&settings, &store, "2017-12-31T23:59:59Z", query).await.total.row;
     assert_eq!(row.entered, 8_300);
     let rate = row.rate.unwrap();

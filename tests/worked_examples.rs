@@ -14,9 +14,7 @@ fn plans(name: &str) -> Vec<GoalPlan> {
     plan_file::load(&file)
         .unwrap()
         .iter()
-        .map(|goal| {
-            lay_out(goal, &Measured::default(), &calendar, FiscalStart::default()).unwrap()
-        })
+        .map(|goal| lay_out(goal, &Measured::default(), &calendar, FiscalStart::default()).unwrap())
         .collect()
 }
 
@@ -50,7 +48,9 @@ fn lean_consulting_needs_thirty_four_opportunities_each_three_months_before() {
     let by_month: Vec<_> = plan
         .periods
         .iter()
-        .map(|p| (p.period.from.month(), p.numbers[&Metric::Opportunities], p.numbers[&Metric::Wins]))
+        .map(|p| {
+            (p.period.from.month(), p.numbers[&Metric::Opportunities], p.numbers[&Metric::Wins])
+        })
         .collect();
     let d = Decimal::from;
     assert_eq!(by_month.iter().map(|(month, ..)| *month).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
@@ -90,7 +90,10 @@ fn whole_counts_of_all_periods_add_up_to_their_total() {
         for plan in plans(name) {
             for (metric, total) in &plan.chain.required {
                 let sum: Decimal = plan.periods.iter().map(|p| p.numbers[metric]).sum();
-                assert!((sum - total).abs() < Decimal::new(1, 6), "{name} {metric:?} {sum} {total}");
+                assert!(
+                    (sum - total).abs() < Decimal::new(1, 6),
+                    "{name} {metric:?} {sum} {total}"
+                );
             }
         }
     }

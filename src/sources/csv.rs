@@ -48,7 +48,7 @@ struct Cursor {
     modified_ns: u64,
     /// The columns' mapping: rows read under another one must be read again.
     mapping: u64,
-    pass_ms: i64,
+    pass: i64,
     row: u64,
     done: bool,
 }
@@ -117,13 +117,13 @@ impl CsvSource {
         let cursor_key = format!("{index}:{origin}");
         let known = request.cursors.get(&cursor_key);
         let known: Option<Cursor> = known.and_then(|text| serde_json::from_str(text).ok());
+        let last_pass = known.as_ref().map_or(0, |cursor| cursor.pass);
         let mapping = id_hash(&format!("{:?}", file.columns));
         let resumed = known.filter(|cursor| {
             let same_file = cursor.len == opened.len && cursor.modified_ns == opened.modified_ns;
             !cursor.done && same_file && cursor.mapping == mapping
         });
-        let (skip, pass_ms) =
-            resumed.map_or((0, request.started.as_millisecond()), |c| (c.row, c.pass_ms));
+        let (skip, pass) = resumed.map_or((0, last_pass + 1), |cursor| (cursor.row, cursor.pass));
         let mut faults_listed = 0;
         let mut more = true;
         while more {
@@ -133,7 +133,7 @@ impl CsvSource {
                 faults: Vec::new(),
                 cursor_key: cursor_key.clone(),
                 cursor: String::new(),
-                pass_ms,
+                pass,
                 origin_done: None,
             };
             while page.records.len() < ROWS_PER_PAGE && page.faults.len() < ROWS_PER_PAGE {
@@ -162,7 +162,7 @@ impl CsvSource {
                 len: opened.len,
                 modified_ns: opened.modified_ns,
                 mapping,
-                pass_ms,
+                pass,
                 row: opened.rows_read,
                 done: !more,
             };

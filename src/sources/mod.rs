@@ -29,8 +29,8 @@ pub struct Page {
     pub cursor_key: String,
     /// Where to go on when the page is stored.
     pub cursor: String,
-    /// When the pass over this origin began; it may have been interrupted since.
-    pub pass_ms: i64,
+    /// The number of the pass over this origin; an interrupted one goes on under its number.
+    pub pass: i64,
     /// The origin whose last page this is.
     pub origin_done: Option<String>,
 }

@@ -118,13 +118,13 @@ impl Write {
     pub async fn note_faults(
         &mut self,
         faults: &[Fault],
-        pass_ms: i64,
+        pass: i64,
         seen: Timestamp,
     ) -> StoreResult<()> {
         for chunk in faults.chunks(ROWS_PER_STATEMENT) {
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
                 "INSERT INTO data_fault (source, origin, object, record, kind, detail, line, \
-                 pass_ms, first_seen_ms) ",
+                 pass, first_seen_ms) ",
             );
             query.push_values(chunk, |mut row, fault| {
                 row.push_bind(&fault.source)
@@ -134,12 +134,10 @@ impl Write {
                     .push_bind(&fault.kind)
                     .push_bind(&fault.detail)
                     .push_bind(fault.line)
-                    .push_bind(pass_ms)
+                    .push_bind(pass)
                     .push_bind(seen.as_millisecond());
             });
-            query.push(
-                " ON CONFLICT DO UPDATE SET detail = excluded.detail, pass_ms = excluded.pass_ms",
-            );
+            query.push(" ON CONFLICT DO UPDATE SET detail = excluded.detail, pass = excluded.pass");
             query.build().execute(&mut *self.transaction).await.map_err(on("note data faults"))?;
         }
         Ok(())
@@ -153,12 +151,12 @@ impl Write {
         &mut self,
         source: &str,
         origin: &str,
-        pass_ms: i64,
+        pass: i64,
     ) -> StoreResult<()> {
-        sqlx::query("DELETE FROM data_fault WHERE source = ? AND origin = ? AND pass_ms <> ?")
+        sqlx::query("DELETE FROM data_fault WHERE source = ? AND origin = ? AND pass <> ?")
             .bind(source)
             .bind(origin)
-            .bind(pass_ms)
+            .bind(pass)
             .execute(&mut *self.transaction)
             .await
             .map_err(on("forget mended data faults"))?;

@@ -118,9 +118,9 @@ async fn commit_page(
         .collect();
     write.put(name, page.object, &changed, seen).await?;
     write.log(name, &lines, seen).await?;
-    write.note_faults(&page.faults, page.pass_ms, seen).await?;
+    write.note_faults(&page.faults, page.pass, seen).await?;
     if let Some(origin) = &page.origin_done {
-        write.forget_faults(name, origin, page.pass_ms).await?;
+        write.forget_faults(name, origin, page.pass).await?;
     }
     write.set_cursor(name, &page.cursor_key, &page.cursor).await?;
     write.commit().await?;

@@ -38,11 +38,36 @@ pub fn write(folder: &Path, name: &str, content: &str) {
     std::fs::write(folder.join(name), content).unwrap();
 }
 
-/// Every row of every table that holds records, faults and roll-ups, in a fixed order.
+/// Every record and every fault, in a fixed order; faults without the folder of their file.
 pub async fn dump(store: &Store) -> Vec<String> {
     let mut lines = Vec::new();
     let facts = store.facts().await.unwrap();
     lines.push(format!("{facts:?}"));
-    lines.push(format!("{:?}", store.faults().await.unwrap()));
+    for mut fault in store.faults().await.unwrap() {
+        fault.origin = fault.origin.rsplit('/').next().unwrap_or_default().to_owned();
+        lines.push(format!("{fault:?}"));
+    }
     lines
+}
+
+/// Every cell of every roll-up, in a fixed order.
+pub async fn rollups(store: &Store) -> Vec<String> {
+    use paceline::domain::{dimension::Dimension, stage::Stage};
+    let mut lines = Vec::new();
+    for from in Stage::ALL {
+        for to in Stage::ALL {
+            for by in std::iter::once(None).chain(Dimension::STORED.map(Some)) {
+                let cells = store.cells(from, to, by).await.unwrap();
+                lines.extend(cells.iter().map(|cell| format!("{cell:?}")));
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
+
+/// The facts as the change log alone tells them, at the end of time.
+pub async fn change_log(store: &Store) -> String {
+    let end = Timestamp::from_second(32_503_680_000).unwrap();
+    format!("{:?}", store.facts_known_at(end).await.unwrap())
 }

@@ -1,0 +1,155 @@
+//! Records come in once, changes once, and the roll-ups follow.
+
+mod support;
+
+use paceline::config::Settings;
+use paceline::daemon::sync_source;
+use paceline::store::Store;
+use paceline::sync::{SyncReport, rollup};
+use support::{change_log, clock, dump, instant, rollups, settings_of, write};
+
+const CONFIG: &str = r#"
+[company]
+time_zone = "America/New_York"
+[source.export]
+kind = "csv"
+[[source.export.file]]
+path = "leads.csv"
+object = "lead"
+[source.export.file.columns]
+id = "id"
+created_at = "created"
+mql_at = "mql"
+channel = "source"
+[[source.export.file]]
+path = "deals.csv"
+object = "opportunity"
+[source.export.file.columns]
+id = "id"
+lead = "lead"
+created_at = "created"
+closed_at = "closed"
+outcome = "status"
+owner = "owner"
+amount = "amount"
+"#;
+
+const LEADS: &str = "id,created,mql,source\n\
+    1,2026-01-05,2026-01-07,web\n\
+    2,2026-01-05,,web\n\
+    3,2026-02-10 23:30:00,2026-02-12,ads\n\
+    4,2026-02-11,,\n";
+const DEALS: &str = "id,lead,created,closed,status,owner,amount\n\
+    a,1,2026-01-20,2026-03-01,won,u1,1000.50\n\
+    b,3,2026-02-20,,open,u2,500\n\
+    c,,2026-02-21,2026-02-25,lost,u1,70\n";
+
+async fn sync(settings: &Settings, store: &Store, at: &str, full: bool) -> SyncReport {
+    sync_source(settings, store, &clock(at), "export", full, &|_| {}).await.unwrap()
+}
+
+/// Checks that the kept roll-ups are those of a rebuild, and that the log tells the same as the tables.
+async fn check_derived(store: &Store, settings: &Settings) {
+    let kept = rollups(store).await;
+    rollup::rebuild_from_nothing(store, "America/New_York").await.unwrap();
+    assert!(rollups(store).await.is_empty());
+    rollup::refresh(store, &settings.company.zone).await.unwrap();
+    assert_eq!(rollups(store).await, kept);
+    assert!(!kept.is_empty());
+    let end = change_log(store).await;
+    assert_eq!(end, format!("{:?}", store.facts().await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_second_sync_of_the_same_files_changes_nothing() {
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    let first = sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    assert_eq!((first.read, first.changed), (7, 7));
+    let before = dump(&store).await;
+    let second = sync(&settings, &store, "2026-04-01T12:10:00Z", true).await;
+    assert_eq!((second.read, second.changed, second.deleted), (7, 0, 0));
+    assert_eq!(dump(&store).await, before);
+    check_derived(&store, &settings).await;
+}
+
+#[tokio::test]
+async fn rollups_follow_every_kind_of_change_and_equal_a_rebuild() {
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    // A deal is won, one is reopened, one moves to another lead and owner, a lead changes its channel.
+    let steps = [
+        (LEADS.to_owned(), DEALS.replace("b,3,2026-02-20,,open", "b,3,2026-02-20,2026-04-02,won")),
+        (LEADS.to_owned(), DEALS.replace("2026-03-01,won", ",open")),
+        (LEADS.to_owned(), DEALS.replace("b,3,2026-02-20,,open,u2", "b,2,2026-02-20,,open,u1")),
+        (
+            LEADS.replace("3,2026-02-10 23:30:00,2026-02-12,ads", "3,2026-02-10,2026-02-12,web"),
+            DEALS.to_owned(),
+        ),
+        (
+            LEADS.replace("2,2026-01-05,,web\n", ""),
+            DEALS.replace("c,,2026-02-21,2026-02-25,lost,u1,70\n", ""),
+        ),
+        (LEADS.to_owned(), DEALS.to_owned()),
+    ];
+    for (hour, (leads, deals)) in steps.iter().enumerate() {
+        write(folder.path(), "leads.csv", leads);
+        write(folder.path(), "deals.csv", deals);
+        sync(&settings, &store, &format!("2026-04-02T{:02}:00:00Z", hour + 10), true).await;
+        check_derived(&store, &settings).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_becomes_a_tombstone_on_a_full_sync_only_and_may_come_back() {
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    write(folder.path(), "leads.csv", &LEADS.replace("4,2026-02-11,,\n", ""));
+    assert_eq!(sync(&settings, &store, "2026-04-02T12:00:00Z", false).await.deleted, 0);
+    assert_eq!(sync(&settings, &store, "2026-04-03T12:00:00Z", true).await.deleted, 1);
+    let deleted = |facts: &paceline::domain::Facts| {
+        facts.leads.values().find(|lead| lead.key.id == "4").unwrap().deleted_at
+    };
+    assert_eq!(deleted(&store.facts().await.unwrap()), Some(instant("2026-04-03T12:00:00Z")));
+    let known_before = store.facts_known_at(instant("2026-04-02T12:00:00Z")).await.unwrap();
+    assert_eq!(deleted(&known_before), None, "as it was known then");
+    write(folder.path(), "leads.csv", LEADS);
+    assert_eq!(sync(&settings, &store, "2026-04-04T12:00:00Z", true).await.changed, 1);
+    assert_eq!(deleted(&store.facts().await.unwrap()), None);
+}
+
+#[tokio::test]
+async fn a_past_state_is_rebuilt_as_it_was_known_then() {
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    let then = format!("{:?}", store.facts().await.unwrap());
+    write(folder.path(), "deals.csv", &DEALS.replace("1000.50", "9000"));
+    sync(&settings, &store, "2026-04-08T12:00:00Z", false).await;
+    let known = store.facts_known_at(instant("2026-04-05T00:00:00Z")).await.unwrap();
+    assert_eq!(format!("{known:?}"), then);
+    assert_ne!(format!("{:?}", store.facts().await.unwrap()), then);
+}
+
+#[tokio::test]
+async fn another_zone_in_the_configuration_rebuilds_the_days() {
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    let new_york = rollups(&store).await;
+    rollup::refresh(&store, &jiff::tz::TimeZone::UTC).await.unwrap();
+    // The lead of 23:30 in New York was created on the next day in UTC.
+    assert_ne!(rollups(&store).await, new_york);
+}
