@@ -1,0 +1,304 @@
+//! One verdict for every hand-off, in the order of the contract, adding up to 100 %.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, tz::TimeZone};
+use paceline::domain::{
+    Allowance, BusinessCalendar, Facts, Object, Record, RecordKey, team::Teams,
+};
+use paceline::handoff::settings::{Settings, When};
+use paceline::handoff::{Excuse, Ledger, LedgerInput, Verdict, ledger, summarise};
+use proptest::prelude::*;
+use support::instant;
+
+/// A small world in which one thing at a time is changed.
+struct World {
+    facts: Facts,
+    teams: Teams,
+    settings: Settings,
+    excuses: BTreeMap<(RecordKey, i64), Excuse>,
+    mapped: BTreeSet<String>,
+    clock: Timestamp,
+    activities_complete: Option<Timestamp>,
+}
+
+fn world() -> World {
+    let members = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let mut teams = Teams::default();
+    teams.members.insert("inside".into(), members(&["ada", "ben"]));
+    teams.members.insert("field".into(), members(&["eva"]));
+    World {
+        facts: Facts::default(),
+        teams,
+        settings: Settings {
+            since: None,
+            unowned_after: Allowance::Days(1),
+            when: When::Owned,
+            first_touch_within: Allowance::Minutes(240),
+            counts_as_touch: ["call", "email_out"].map(String::from).to_vec(),
+        },
+        excuses: BTreeMap::new(),
+        mapped: BTreeSet::new(),
+        clock: instant("2026-11-25T18:00:00-05:00"),
+        activities_complete: Some(instant("2026-11-25T18:00:00-05:00")),
+    }
+}
+
+fn record(object: Object, id: &str, fields: &[(&str, &str)]) -> Record {
+    let mut record = Record::empty(object, id);
+    for (field, value) in fields {
+        record.set(field, Some((*value).to_owned()));
+    }
+    record
+}
+
+impl World {
+    fn deal(&mut self, id: &str, fields: &[(&str, &str)]) {
+        self.facts.add("crm", &record(Object::Opportunity, id, fields), None);
+    }
+
+    fn touch(&mut self, deal: &str, at: &str, owner: &str) {
+        let id = format!("t{}", self.facts.activities.len());
+        let fields = [("opportunity", deal), ("kind", "call"), ("at", at), ("owner", owner)];
+        self.facts.add("crm", &record(Object::Activity, &id, &fields), None);
+    }
+
+    fn owner_change(&mut self, deal: &str, at: &str, owner: &str) {
+        let id = format!("o{}", self.facts.owner_changes.len());
+        let mut change = record(Object::OwnerChange, &id, &[("opportunity", deal), ("at", at)]);
+        change.set("owner", Some(owner.to_owned()).filter(|owner| !owner.is_empty()));
+        self.facts.add("crm", &change, None);
+    }
+
+    fn ledger(&self) -> Ledger {
+        let mut hours = BusinessCalendar::standard(TimeZone::get("America/New_York").unwrap());
+        hours.holidays.insert(jiff::civil::date(2026, 11, 26));
+        ledger(&LedgerInput {
+            facts: &self.facts,
+            teams: &self.teams,
+            hours: &hours,
+            settings: &self.settings,
+            mapped_sources: &self.mapped,
+            excuses: &self.excuses,
+            clock: self.clock,
+            activities_complete: self.activities_complete,
+        })
+    }
+
+    fn verdict(&self) -> Verdict {
+        let ledger = self.ledger();
+        assert_eq!(ledger.rows.len(), 1);
+        ledger.rows[0].verdict
+    }
+}
+
+/// Handed off on Monday 23 November at 10:00 in New York, due at 14:00.
+fn one_deal() -> World {
+    let mut world = world();
+    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada")]);
+    world
+}
+
+#[test]
+fn a_touch_by_the_due_time_is_in_time_and_one_second_later_is_late() {
+    let mut world = one_deal();
+    assert_eq!(world.ledger().rows[0].due_at, instant("2026-11-23T19:00:00Z"));
+    world.touch("d", "2026-11-23T19:00:00Z", "ada");
+    assert_eq!(world.verdict(), Verdict::InTime);
+    let mut world = one_deal();
+    world.touch("d", "2026-11-23T19:00:01Z", "ada");
+    assert_eq!(world.verdict(), Verdict::Late);
+}
+
+#[test]
+fn nobody_is_overdue_before_the_time_is_up_or_where_activities_are_not_known() {
+    let mut world = one_deal();
+    assert_eq!(world.verdict(), Verdict::Overdue);
+    world.clock = instant("2026-11-23T19:00:00Z");
+    assert_eq!(world.verdict(), Verdict::Waiting);
+    let mut world = one_deal();
+    world.activities_complete = Some(instant("2026-11-23T18:59:00Z"));
+    assert_eq!(world.verdict(), Verdict::Unknown);
+    // Even a later touch does not show that there was none before.
+    world.touch("d", "2026-11-24T15:00:00Z", "ada");
+    assert_eq!(world.verdict(), Verdict::Unknown);
+    world.activities_complete = None;
+    assert_eq!(world.verdict(), Verdict::Unknown);
+}
+
+#[test]
+fn only_a_touch_of_the_team_after_the_hand_off_counts() {
+    let mut world = one_deal();
+    world.touch("d", "2026-11-23T14:59:00Z", "ada");
+    world.touch("d", "2026-11-23T16:00:00Z", "eva");
+    assert_eq!(world.verdict(), Verdict::Overdue, "before the hand-off, and by another team");
+    world.touch("d", "2026-11-23T17:00:00Z", "ben");
+    assert_eq!(world.verdict(), Verdict::InTime, "a colleague");
+}
+
+#[test]
+fn after_a_reassignment_both_teams_may_touch_and_the_verdict_stays_with_the_first() {
+    let mut world = world();
+    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "eva")]);
+    world.owner_change("d", "2026-11-23T15:00:00Z", "ada");
+    world.owner_change("d", "2026-11-23T16:00:00Z", "eva");
+    world.touch("d", "2026-11-23T17:00:00Z", "eva");
+    let row = &world.ledger().rows[0];
+    assert_eq!((row.verdict, row.owner.as_deref()), (Verdict::InTime, Some("ada")));
+    assert_eq!(row.team.as_deref(), Some("inside"));
+}
+
+#[test]
+fn a_touch_linked_to_the_lead_counts() {
+    let mut world = world();
+    let fields = [("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada"), ("lead", "l")];
+    world.deal("d", &fields);
+    let fields =
+        [("lead", "l"), ("kind", "email_out"), ("at", "2026-11-23T16:00:00Z"), ("owner", "ada")];
+    world.facts.add("crm", &record(Object::Activity, "a", &fields), None);
+    assert_eq!(world.verdict(), Verdict::InTime);
+}
+
+#[test]
+fn an_excuse_needs_no_touch_and_a_loss_is_no_excuse() {
+    let mut world = one_deal();
+    let key = RecordKey { source: "crm".into(), id: "d".into() };
+    world.excuses.insert((key, 1), Excuse { by: "dana".into(), reason: "a test".into() });
+    assert_eq!(world.verdict(), Verdict::Excused);
+    let mut world = world_with_loss();
+    assert_eq!(world.verdict(), Verdict::Overdue);
+    world.touch("d", "2026-11-23T16:00:00Z", "ada");
+    assert_eq!(world.verdict(), Verdict::InTime);
+}
+
+fn world_with_loss() -> World {
+    let mut world = world();
+    world.deal(
+        "d",
+        &[
+            ("created_at", "2026-11-23T15:00:00Z"),
+            ("owner", "ada"),
+            ("outcome", "lost"),
+            ("closed_at", "2026-11-23T16:00:00Z"),
+        ],
+    );
+    world
+}
+
+#[test]
+fn deleted_or_returned_before_it_was_due_is_excused_and_after_it_is_not() {
+    let deal = record(
+        Object::Opportunity,
+        "d",
+        &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada")],
+    );
+    for (deleted, verdict) in
+        [("2026-11-23T18:00:00Z", Verdict::Excused), ("2026-11-24T18:00:00Z", Verdict::Overdue)]
+    {
+        let mut world = world();
+        world.facts.add("crm", &deal, Some(instant(deleted)));
+        assert_eq!(world.verdict(), verdict);
+    }
+    let mut world = one_deal();
+    world.owner_change("d", "2026-11-23T15:00:00Z", "ada");
+    world.owner_change("d", "2026-11-23T17:00:00Z", "");
+    assert_eq!(world.verdict(), Verdict::Excused);
+}
+
+#[test]
+fn returned_and_handed_off_again_is_a_second_row() {
+    let mut world = world();
+    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "eva")]);
+    world.owner_change("d", "2026-11-23T15:30:00Z", "ada");
+    world.owner_change("d", "2026-11-23T20:00:00Z", "");
+    world.owner_change("d", "2026-11-24T15:00:00Z", "eva");
+    world.touch("d", "2026-11-24T16:00:00Z", "eva");
+    let ledger = world.ledger();
+    let rows: Vec<_> = ledger
+        .rows
+        .iter()
+        .map(|row| (row.sequence, row.handed_off_at.to_string(), row.owner.clone().unwrap()))
+        .collect();
+    let expected = [
+        (1, "2026-11-23T15:30:00Z".to_owned(), "ada".to_owned()),
+        (2, "2026-11-24T15:00:00Z".to_owned(), "eva".to_owned()),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(ledger.rows[1].verdict, Verdict::InTime);
+}
+
+#[test]
+fn the_hand_off_is_the_later_of_creation_and_first_owner_or_what_the_source_says() {
+    let mut world = one_deal();
+    world.owner_change("d", "2026-11-23T12:00:00Z", "ada");
+    assert_eq!(world.ledger().rows[0].handed_off_at, instant("2026-11-23T15:00:00Z"));
+    world.settings.when = When::Stage("sql".into());
+    assert!(world.ledger().rows.is_empty());
+    let fields = [("opportunity", "d"), ("at", "2026-11-24T15:00:00Z"), ("to", "sql")];
+    world.facts.add("crm", &record(Object::StageChange, "s", &fields), None);
+    assert_eq!(world.ledger().rows[0].handed_off_at, instant("2026-11-24T15:00:00Z"));
+    let mut world = one_deal();
+    world.mapped.insert("crm".into());
+    assert!(world.ledger().rows.is_empty(), "the source says that it was not handed off");
+    let fields = [("handed_off_at", "2026-11-23T17:00:00Z"), ("owner", "ada")];
+    world.deal("d", &fields);
+    assert_eq!(world.ledger().rows[0].handed_off_at, instant("2026-11-23T17:00:00Z"));
+}
+
+#[test]
+fn a_team_has_its_own_hours_and_zone() {
+    let mut world = one_deal();
+    let berlin = BusinessCalendar::standard(TimeZone::get("Europe/Berlin").unwrap());
+    world.teams.hours.insert("inside".into(), berlin);
+    // 10:00 in New York is 16:00 in Berlin: one hour on Monday, three on Tuesday morning.
+    assert_eq!(world.ledger().rows[0].due_at, instant("2026-11-24T11:00:00Z"));
+}
+
+#[test]
+fn opportunities_without_an_owner_stand_beside_the_ledger() {
+    let mut world = world();
+    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z")]);
+    let ledger = world.ledger();
+    assert!(ledger.rows.is_empty());
+    assert_eq!(ledger.unowned.len(), 1);
+    world.clock = instant("2026-11-24T14:00:00Z");
+    assert!(world.ledger().unowned.is_empty(), "not yet a business day");
+}
+
+proptest! {
+    /// Whatever happens, the verdicts add up, and at most the waiting ones may still change.
+    #[test]
+    fn verdicts_add_up_to_the_hand_offs(
+        deals in prop::collection::vec((0_i64..10_000, 0_usize..4, 0_i64..20_000, 0_usize..4), 1..30),
+        now in 0_i64..30_000,
+        known in 0_i64..30_000,
+    ) {
+        let base = instant("2026-11-01T00:00:00Z");
+        let at = |minutes: i64| (base + jiff::Span::new().minutes(minutes)).to_string();
+        let owners = ["ada", "ben", "eva", ""];
+        let mut world = world();
+        world.clock = at(now).parse().unwrap();
+        world.activities_complete = Some(at(known.min(now)).parse().unwrap());
+        for (index, (created, owner, touched, by)) in deals.iter().enumerate() {
+            let id = format!("d{index}");
+            let created = at(*created);
+            let mut fields = vec![("created_at", created.as_str())];
+            if !owners[*owner].is_empty() {
+                fields.push(("owner", owners[*owner]));
+            }
+            world.deal(&id, &fields);
+            world.touch(&id, &at(*touched), owners[*by]);
+        }
+        let ledger = world.ledger();
+        let summary = summarise(ledger.rows.iter());
+        let sum: usize = Verdict::ALL.into_iter().map(|verdict| summary.count(verdict)).sum();
+        prop_assert_eq!(sum, summary.handed_off);
+        prop_assert_eq!(summary.handed_off, ledger.rows.len());
+        for row in &ledger.rows {
+            prop_assert!(row.due_at > row.handed_off_at);
+            prop_assert!(row.handed_off_at <= world.clock);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Plan to date, actual and state, worked by hand.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, tz::TimeZone};
+use paceline::config::{document::Document, plan_file};
+use paceline::domain::{BusinessCalendar, CurrencyRates, Facts, Metric, Object, Record};
+use paceline::pacing::{PaceRow, State, actual::Actuals, rows};
+use paceline::plan::{GoalPlan, Measured, lay_out};
+use proptest::prelude::*;
+use support::instant;
+
+fn calendar() -> BusinessCalendar {
+    BusinessCalendar::standard(TimeZone::get("America/New_York").unwrap())
+}
+
+fn plan(goal: &str) -> GoalPlan {
+    let text = format!("[[goal]]\nname = \"g\"\n{goal}");
+    let document = Document::from_text(std::path::Path::new("plan.toml"), &text, None).unwrap();
+    let goal = plan_file::from_document(&document).unwrap().remove(0);
+    lay_out(&goal, &Measured::default(), &calendar(), Default::default()).unwrap()
+}
+
+fn won(facts: &mut Facts, count: usize, closed: &str, amount: &str, currency: &str) {
+    for _ in 0..count {
+        let id = format!("d{}", facts.opportunities.len());
+        let mut record = Record::empty(Object::Opportunity, id);
+        let fields = [
+            ("created_at", "2026-01-02"),
+            ("closed_at", closed),
+            ("outcome", "won"),
+            ("amount", amount),
+            ("currency", currency),
+        ];
+        for (field, value) in fields {
+            record.set(field, Some(value.to_owned()).filter(|value| !value.is_empty()));
+        }
+        facts.add("crm", &record, None);
+    }
+}
+
+fn pace(plan: &GoalPlan, facts: &Facts, clock: Timestamp) -> Vec<PaceRow> {
+    let mut currency = CurrencyRates { company: "USD".into(), ..Default::default() };
+    currency
+        .rates
+        .entry("EUR".into())
+        .or_default()
+        .insert(jiff::civil::date(2026, 1, 1), "1.25".parse().unwrap());
+    let calendar = calendar();
+    let actuals = Actuals { facts, calendar: &calendar, currency: &currency };
+    let complete: BTreeMap<Metric, Timestamp> =
+        Metric::ALL.into_iter().map(|metric| (metric, clock)).collect();
+    rows(plan, &actuals, &calendar, &complete, clock)
+}
+
+fn row(plan: &GoalPlan, facts: &Facts, clock: &str, metric: Metric) -> PaceRow {
+    let rows = pace(plan, facts, instant(clock));
+    rows.into_iter().find(|row| row.metric == metric).unwrap()
+}
+
+/// 22 business days in June 2026.
+const JUNE: &str = "from = \"2026-06-01\"\nto = \"2026-07-01\"\nwins = 44\n";
+
+#[test]
+fn a_running_business_day_counts_by_its_elapsed_hours() {
+    let plan = plan(JUNE);
+    let to_date = |clock| row(&plan, &Facts::default(), clock, Metric::Wins).plan_to_date;
+    assert_eq!(to_date("2026-06-01T08:00:00-04:00"), 0.0);
+    // Nine business days are over, and a quarter of the tenth: 9.25 · 2.
+    assert!((to_date("2026-06-12T11:00:00-04:00") - 18.5).abs() < 1e-9);
+    assert!((to_date("2026-06-13T11:00:00-04:00") - 20.0).abs() < 1e-9);
+    assert_eq!(to_date("2026-07-01T00:00:00-04:00"), 44.0);
+    assert_eq!(to_date("2026-05-31T12:00:00-04:00"), 0.0);
+}
+
+#[test]
+fn an_event_known_by_its_day_counts_from_the_close_of_business() {
+    let plan = plan(JUNE);
+    let mut facts = Facts::default();
+    won(&mut facts, 3, "2026-06-12", "1", "");
+    let actual = |clock| row(&plan, &facts, clock, Metric::Wins).actual;
+    assert_eq!(actual("2026-06-12T16:59:59-04:00"), 0.into());
+    assert_eq!(actual("2026-06-12T17:00:00-04:00"), 3.into());
+    // A Saturday counts from noon.
+    let mut facts = Facts::default();
+    won(&mut facts, 1, "2026-06-13", "1", "");
+    let actual = |clock| row(&plan, &facts, clock, Metric::Wins).actual;
+    assert_eq!((actual("2026-06-13T11:59:00-04:00"), actual("2026-06-13T12:00:00-04:00")), (0.into(), 1.into()));
+}
+
+#[test]
+fn states_follow_the_evidence_and_say_undecided_where_there_is_none() {
+    let plan = plan(JUNE);
+    let state = |count: usize, clock: &str| {
+        let mut facts = Facts::default();
+        won(&mut facts, count, "2026-06-01T15:00:00Z", "1", "");
+        row(&plan, &facts, clock, Metric::Wins).state
+    };
+    assert_eq!(state(0, "2026-05-20T12:00:00Z"), State::Undecided, "not begun");
+    assert_eq!(state(0, "2026-06-02T21:00:00Z"), State::Undecided, "4 expected");
+    // 20 expected at the weekend: P(X <= 12) = 3.9 %, P(X <= 13) = 6.6 %.
+    assert_eq!(state(12, "2026-06-13T16:00:00Z"), State::Behind);
+    assert_eq!(state(13, "2026-06-13T16:00:00Z"), State::OnTrack);
+    assert_eq!(state(29, "2026-06-13T16:00:00Z"), State::Ahead);
+    assert_eq!(state(43, "2026-07-02T12:00:00Z"), State::Behind, "over, and short by one");
+    assert_eq!(state(44, "2026-07-02T12:00:00Z"), State::Ahead);
+}
+
+#[test]
+fn revenue_is_exact_at_the_dated_rate_and_takes_the_state_of_its_wins() {
+    let plan = plan(
+        "from = \"2026-06-01\"\nto = \"2026-07-01\"\nrevenue = 44000\n[goal.assume]\n\
+         average_deal_value = 1000\n",
+    );
+    let mut facts = Facts::default();
+    won(&mut facts, 10, "2026-06-01T15:00:00Z", "1000.10", "");
+    won(&mut facts, 1, "2026-06-01T15:00:00Z", "100", "EUR");
+    won(&mut facts, 1, "2026-06-01T15:00:00Z", "100", "CHF");
+    let revenue = row(&plan, &facts, "2026-06-13T16:00:00Z", Metric::Revenue);
+    assert_eq!(revenue.actual, "10126.00".parse().unwrap(), "no rate for CHF: left out");
+    assert!((revenue.plan_to_date - 20_000.0).abs() < 1e-6);
+    assert_eq!(revenue.state, State::Behind, "12 wins of 20");
+}
+
+#[test]
+fn upstream_rows_run_over_the_days_that_were_moved_back() {
+    let plan = plan(
+        "from = \"2026-06-01\"\nto = \"2026-07-01\"\nwins = 44\n[goal.assume]\nwin_rate = 0.5\n\
+         sales_cycle = \"2 months\"\n",
+    );
+    let created = row(&plan, &Facts::default(), "2026-05-10T12:00:00Z", Metric::Opportunities);
+    assert_eq!(created.goal_value, 88.into());
+    assert_eq!(created.period.from, jiff::civil::date(2026, 4, 1));
+    assert_eq!(created.period.to, jiff::civil::date(2026, 5, 1));
+    assert_eq!(created.state, State::Behind, "its days are over and nothing was created");
+    let wins = row(&plan, &Facts::default(), "2026-05-10T12:00:00Z", Metric::Wins);
+    assert_eq!((wins.state, wins.pace), (State::Undecided, None));
+}
+
+#[test]
+fn monthly_values_are_booked_for_a_year_or_recognised_by_the_months_left() {
+    let goal = |basis: &str| {
+        format!(
+            "from = \"2026-01-01\"\nto = \"2027-01-01\"\nrevenue = 120000\n[goal.assume]\n\
+             average_deal_value = 1000\ndeal_value_is = \"monthly\"\nrevenue_is = \"{basis}\"\n"
+        )
+    };
+    let booked = plan(&goal("booked"));
+    assert_eq!(booked.chain.required[&Metric::Wins], 10.into());
+    let recognised = plan(&goal("recognised"));
+    // A win brings 6.5 months on average, by business days a little less or more: 19 wins.
+    assert_eq!(recognised.chain.required[&Metric::Wins], 19.into());
+    let mut facts = Facts::default();
+    won(&mut facts, 1, "2026-11-10T15:00:00Z", "1000", "");
+    let revenue = |plan: &GoalPlan| row(plan, &facts, "2026-12-01T16:00:00Z", Metric::Revenue).actual;
+    assert_eq!((revenue(&booked), revenue(&recognised)), (12_000.into(), 2_000.into()));
+}
+
+proptest! {
+    /// The plan run forward reaches its goal, its counts add up, and its curve grows from 0 to 1.
+    #[test]
+    fn plans_hold_together(
+        wins in 1_u32..5_000,
+        win_rate in 1_u32..=100,
+        opportunity_rate in 1_u32..=100,
+        lag_months in 0_u32..14,
+        from in 0_i32..700,
+        days in 1_i32..500,
+        every in prop::sample::select(vec!["week", "month", "quarter"]),
+        hour in 0_i64..20_000,
+    ) {
+        let start = jiff::civil::date(2026, 1, 1) + jiff::Span::new().days(from);
+        // At least one business day.
+        let end = start + jiff::Span::new().days(days + 3);
+        let text = format!(
+            "from = \"{start}\"\nto = \"{end}\"\nwins = {wins}\nevery = \"{every}\"\n[goal.assume]\n\
+             win_rate = {}\nlead_to_opportunity = {}\nsales_cycle = \"{lag_months} months\"\n",
+            f64::from(win_rate) / 100.0, f64::from(opportunity_rate) / 100.0,
+        );
+        let plan = plan(&text);
+        let number = |metric| paceline::domain::number::to_f64(plan.chain.required[&metric]);
+        let forward = number(Metric::Leads) * f64::from(opportunity_rate) / 100.0;
+        prop_assert!(forward >= number(Metric::Opportunities) - 1e-6);
+        prop_assert!(number(Metric::Opportunities) * f64::from(win_rate) / 100.0 >= f64::from(wins) - 1e-6);
+        prop_assert!(plan.goal.period.from <= plan.curves[&Metric::Wins].span().unwrap().from);
+        for (metric, total) in &plan.chain.required {
+            let sum: rust_decimal::Decimal = plan.periods.iter().map(|p| p.numbers[metric]).sum();
+            prop_assert_eq!(sum, *total);
+        }
+        for pair in plan.periods.windows(2) {
+            prop_assert_eq!(pair[0].period.to, pair[1].period.from);
+        }
+        let calendar = calendar();
+        let at = |h: i64| instant("2025-06-01T00:00:00Z") + jiff::Span::new().hours(h);
+        let curve = &plan.curves[&Metric::Leads];
+        let (early, later) = (curve.share_at(at(hour), &calendar), curve.share_at(at(hour + 7), &calendar));
+        prop_assert!((0.0..=1.0 + 1e-12).contains(&early) && early <= later + 1e-12);
+    }
+}
