@@ -8,6 +8,14 @@ CREATE TABLE source_state (
     last_error TEXT
 ) STRICT;
 
+-- Every sync that read everything, so that a past digest knows how far the data reached then.
+CREATE TABLE complete_sync (
+    source TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    complete_ms INTEGER NOT NULL,
+    PRIMARY KEY (source, started_ms)
+) STRICT, WITHOUT ROWID;
+
 -- Where a source goes on after an interruption: committed together with the page before it.
 CREATE TABLE cursor (
     source TEXT NOT NULL,

@@ -24,7 +24,8 @@ CREATE TABLE alert_transition (
     at_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
     reason TEXT NOT NULL,
-    sent INTEGER NOT NULL
+    sent INTEGER NOT NULL,
+    finding TEXT NOT NULL
 ) STRICT;
 
 -- Messages on their way. Those of one thread reach an address in their order, so that nobody hears of

@@ -14,11 +14,14 @@ use crate::evaluate::{
     Snapshot, alerting,
     digesting::{self, DigestError},
 };
-use crate::outbox::{self, Delivered, address::team_ways};
+use crate::outbox::{
+    self, Delivered,
+    address::{team_ways, tell_operator},
+};
 use crate::schedule::{Job, due, week_of_due};
 use crate::sources;
 use crate::store::Store;
-use crate::sync::{self, SyncReport, rollup};
+use crate::sync::{self, Full, SyncReport, rollup};
 
 /// What a step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub async fn sync_source(
     store: &Store,
     clock: &Clock,
     name: &str,
-    full: bool,
+    full: Full,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<SyncReport, String> {
     let zone = &settings.company.zone;
@@ -96,7 +99,7 @@ pub async fn step(
         if !wanted.contains(job) || !read.insert(name.clone()) {
             continue;
         }
-        let full = matches!(job, Job::Reconcile(_));
+        let full = if matches!(job, Job::Reconcile(_)) { Full::Checked } else { Full::No };
         let result =
             sync_source(settings, store, clock, name, full, &|count| progress(name, count)).await;
         log_sync(name, &result);
@@ -151,6 +154,14 @@ async fn evaluate(
     let now = clock.now();
     let result = async {
         let snapshot = Snapshot::load(settings, store, now, None).await?;
+        for error in &snapshot.plan_errors {
+            tracing::warn!(error, "a goal cannot be worked out; the rest goes on");
+            let title = "A goal cannot be worked out".to_owned();
+            let document = outbox::operator_document(title, &[("Why", error)]);
+            // The same trouble is told once.
+            let thread = format!("plan:{:016x}", crate::sources::id_hash(error));
+            tell_operator(settings, store, &thread, &document, now).await?;
+        }
         alerting::check(&snapshot).await
     };
     let error = match result.await {
@@ -252,7 +263,13 @@ impl Lock {
     /// # Errors
     /// A sentence, when another daemon has it.
     pub fn take(database: &Path) -> Result<Lock, String> {
+        // Two names of one file must not give two locks.
+        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
         let path: PathBuf = database.with_extension("lock");
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+        }
         let file = OpenOptions::new()
             .write(true)
             .create(true)

@@ -31,7 +31,9 @@ async fn synced(deals: &str) -> (tempfile::TempDir, Settings, Store, Result<(), 
     let (folder, settings) = settings_of(CONFIG);
     write(folder.path(), "deals.csv", deals);
     let store = Store::open(&settings.database).await.unwrap();
-    let result = sync_source(&settings, &store, &clock(NOW), "export", false, &|_| {}).await;
+    let result =
+        sync_source(&settings, &store, &clock(NOW), "export", paceline::sync::Full::No, &|_| {})
+            .await;
     (folder, settings, store, result.map(|_| ()))
 }
 
@@ -45,7 +47,7 @@ async fn a_missing_file_is_named_and_completeness_stays() {
     let (folder, settings) = settings_of(CONFIG);
     let store = Store::open(&settings.database).await.unwrap();
     let now = clock(NOW);
-    let sync = || sync_source(&settings, &store, &now, "export", false, &|_| {});
+    let sync = || sync_source(&settings, &store, &now, "export", paceline::sync::Full::No, &|_| {});
     let error = sync().await.unwrap_err();
     assert!(error.contains("deals.csv") && error.contains("mend:"), "{error}");
     let state = &store.source_states().await.unwrap()["export"];
@@ -112,7 +114,9 @@ async fn of_two_rows_with_one_id_the_last_counts_at_every_sync() {
     let (_folder, settings, store, result) = synced(deals).await;
     result.unwrap();
     let again =
-        sync_source(&settings, &store, &clock(NOW), "export", false, &|_| {}).await.unwrap();
+        sync_source(&settings, &store, &clock(NOW), "export", paceline::sync::Full::No, &|_| {})
+            .await
+            .unwrap();
     assert_eq!((again.read, again.changed), (1, 0));
     let facts = store.facts().await.unwrap();
     assert_eq!(facts.opportunities.values().next().unwrap().amount, Some(2.into()));
@@ -128,7 +132,9 @@ async fn a_mended_file_has_no_faults_any_more() {
         "deals.csv",
         "id,created,closed,status,amount,currency\na,2026-01-05,,Open,1,\n",
     );
-    sync_source(&settings, &store, &clock(NOW), "export", false, &|_| {}).await.unwrap();
+    sync_source(&settings, &store, &clock(NOW), "export", paceline::sync::Full::No, &|_| {})
+        .await
+        .unwrap();
     assert!(faults(&store).await.is_empty());
 }
 
@@ -221,4 +227,60 @@ fn a_plan_with_shares_that_do_not_add_up_or_two_ways_to_won_is_refused() {
         Default::default(),
     );
     assert!(error.unwrap_err().to_string().contains("two ways"));
+}
+
+#[tokio::test]
+async fn a_small_quote_that_is_never_closed_is_an_error_and_deletes_nothing() {
+    let rows: String = (0..1_000).map(|n| format!("{n},2026-01-05,,Open,1,\n")).collect();
+    let header = "id,created,closed,status,amount,currency\n";
+    let (folder, settings, store, result) = synced(&format!("{header}{rows}")).await;
+    result.unwrap();
+    let now = clock(NOW);
+    let full =
+        || sync_source(&settings, &store, &now, "export", paceline::sync::Full::Checked, &|_| {});
+    // In the middle of a row, and as the last column of one.
+    for broken in ["2,\"2026-01-05,,Open,1,", "2,2026-01-05,,Open,1,\"EUR"] {
+        let broken = rows.replacen("2,2026-01-05,,Open,1,", broken, 1);
+        write(folder.path(), "deals.csv", &format!("{header}{broken}"));
+        let error = full().await.unwrap_err();
+        assert!(error.contains("deals.csv:4: a quote that opens here is not closed"), "{error}");
+    }
+    // An export that lost most of its rows is not believed either.
+    write(folder.path(), "deals.csv", header);
+    let error = full().await.unwrap_err();
+    assert!(error.contains("1000 of 1000 opportunity records are gone"), "{error}");
+    assert!(store.facts().await.unwrap().opportunities.values().all(|o| o.deleted_at.is_none()));
+    let accepted =
+        sync_source(&settings, &store, &now, "export", paceline::sync::Full::Accepted, &|_| {});
+    assert_eq!(accepted.await.unwrap().deleted, 1_000);
+}
+
+#[tokio::test]
+async fn a_closed_quote_over_several_lines_is_a_value() {
+    let deals = "id,created,closed,status,amount,currency\na,2026-01-05,,Open,1,\"E\nU\nR\"\n";
+    let (_folder, _settings, store, result) = synced(deals).await;
+    result.unwrap();
+    assert!(faults(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_goal_that_cannot_be_worked_out_stops_nothing_else_and_the_operator_hears_of_it_once() {
+    let config =
+        format!("{CONFIG}\n[operator]\nfile = \"operator.txt\"\n[plan]\nfile = \"plan.toml\"\n");
+    let (folder, settings) = settings_of(&config);
+    write(folder.path(), "deals.csv", "id,created,closed,status,amount,currency\n");
+    let goal = "[[goal]]\nname = \"young\"\nfrom = \"2026-01-01\"\nto = \"2027-01-01\"\nwins = 10\n\
+                [goal.assume]\nwin_rate = \"actual\"\n\
+                [[goal]]\nname = \"given\"\nfrom = \"2026-01-01\"\nto = \"2027-01-01\"\nwins = 10\n";
+    write(folder.path(), "plan.toml", goal);
+    let store = Store::open(&settings.database).await.unwrap();
+    for at in [NOW, "2026-04-01T12:20:00Z"] {
+        let step =
+            paceline::daemon::step(&settings, &store, &clock(at), true, &|_, _| {}).await.unwrap();
+        assert!(step.checked.is_some(), "{step:?}");
+    }
+    let told = std::fs::read_to_string(folder.path().join("operator.txt")).unwrap();
+    assert_eq!(told.matches("goal `young`: `win_rate` is to be measured").count(), 1, "{told}");
+    let snapshot = Snapshot::load(&settings, &store, instant(NOW), None).await.unwrap();
+    assert_eq!(snapshot.plans.len(), 1);
 }

@@ -248,6 +248,27 @@ fn the_hand_off_is_the_later_of_creation_and_first_owner_or_what_the_source_says
 }
 
 #[test]
+fn an_owner_known_by_the_day_only_is_the_owner_at_the_hand_off() {
+    let mut world = one_deal();
+    world.owner_change("d", "2026-11-23", "ada");
+    world.touch("d", "2026-11-23T16:00:00Z", "ben");
+    let row = &world.ledger().rows[0];
+    assert_eq!((row.owner.as_deref(), row.verdict), (Some("ada"), Verdict::InTime));
+    assert_eq!(row.handed_off_at, instant("2026-11-23T15:00:00Z"));
+}
+
+#[test]
+fn given_and_taken_back_before_it_existed_is_no_hand_off() {
+    let mut world = world();
+    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada")]);
+    world.owner_change("d", "2026-11-23T12:00:00Z", "eva");
+    world.owner_change("d", "2026-11-23T13:00:00Z", "");
+    world.owner_change("d", "2026-11-23T14:00:00Z", "ada");
+    let owners: Vec<_> = world.ledger().rows.into_iter().map(|row| row.owner.unwrap()).collect();
+    assert_eq!(owners, ["ada"]);
+}
+
+#[test]
 fn a_team_has_its_own_hours_and_zone() {
     let mut world = one_deal();
     let berlin = BusinessCalendar::standard(TimeZone::get("Europe/Berlin").unwrap());

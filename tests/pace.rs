@@ -87,7 +87,10 @@ fn an_event_known_by_its_day_counts_from_the_close_of_business() {
     let mut facts = Facts::default();
     won(&mut facts, 1, "2026-06-13", "1", "");
     let actual = |clock| row(&plan, &facts, clock, Metric::Wins).actual;
-    assert_eq!((actual("2026-06-13T11:59:00-04:00"), actual("2026-06-13T12:00:00-04:00")), (0.into(), 1.into()));
+    assert_eq!(
+        (actual("2026-06-13T11:59:00-04:00"), actual("2026-06-13T12:00:00-04:00")),
+        (0.into(), 1.into())
+    );
 }
 
 #[test]
@@ -154,7 +157,8 @@ fn monthly_values_are_booked_for_a_year_or_recognised_by_the_months_left() {
     assert_eq!(recognised.chain.required[&Metric::Wins], 19.into());
     let mut facts = Facts::default();
     won(&mut facts, 1, "2026-11-10T15:00:00Z", "1000", "");
-    let revenue = |plan: &GoalPlan| row(plan, &facts, "2026-12-01T16:00:00Z", Metric::Revenue).actual;
+    let revenue =
+        |plan: &GoalPlan| row(plan, &facts, "2026-12-01T16:00:00Z", Metric::Revenue).actual;
     assert_eq!((revenue(&booked), revenue(&recognised)), (12_000.into(), 2_000.into()));
 }
 

@@ -84,7 +84,9 @@ fn maven(data: &Path) -> (tempfile::TempDir, Settings) {
 async fn synced(settings: &Settings, clock: &str) -> Store {
     let store = Store::open(&settings.database).await.unwrap();
     let clock = Clock::Fixed(instant(clock));
-    sync_source(settings, &store, &clock, "export", false, &|_| {}).await.unwrap();
+    sync_source(settings, &store, &clock, "export", paceline::sync::Full::No, &|_| {})
+        .await
+        .unwrap();
     store
 }
 

@@ -45,6 +45,7 @@ const DEALS: &str = "id,lead,created,closed,status,owner,amount\n\
     c,,2026-02-21,2026-02-25,lost,u1,70\n";
 
 async fn sync(settings: &Settings, store: &Store, at: &str, full: bool) -> SyncReport {
+    let full = if full { paceline::sync::Full::Checked } else { paceline::sync::Full::No };
     sync_source(settings, store, &clock(at), "export", full, &|_| {}).await.unwrap()
 }
 
@@ -152,4 +153,82 @@ async fn another_zone_in_the_configuration_rebuilds_the_days() {
     rollup::refresh(&store, &jiff::tz::TimeZone::UTC).await.unwrap();
     // The lead of 23:30 in New York was created on the next day in UTC.
     assert_ne!(rollups(&store).await, new_york);
+}
+
+#[tokio::test]
+async fn what_is_deleted_leaves_the_rates_whatever_the_files_reach() {
+    use paceline::domain::stage::Stage;
+    use paceline::evaluate::{Snapshot, tallies};
+    let (folder, settings) = settings_of(
+        &CONFIG.replace("kind = \"csv\"", "kind = \"csv\"\ncomplete_to = \"2026-03-20\""),
+    );
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    write(folder.path(), "leads.csv", &LEADS.replace("4,2026-02-11,,\n", ""));
+    assert_eq!(sync(&settings, &store, "2026-04-02T12:00:00Z", true).await.deleted, 1);
+    let at = instant("2026-04-03T12:00:00Z");
+    let snapshot = Snapshot::load(&settings, &store, at, None).await.unwrap();
+    let cut = tallies::cut_of(&snapshot, Stage::Lead, Stage::Won).unwrap();
+    let tally = tallies::total(&snapshot, Stage::Lead, Stage::Won, cut).await.unwrap();
+    assert_eq!(tally.entered(), 3);
+}
+
+#[tokio::test]
+async fn a_leads_past_is_worked_out_again_when_anything_of_its_deals_came_later() {
+    use paceline::domain::stage::Stage;
+    use paceline::evaluate::{Snapshot, tallies};
+    let (folder, settings) =
+        settings_of(&CONFIG.replace("mql_at = \"mql\"", "disqualified_at = \"mql\""));
+    // Lost on 10 February with its only deal; another deal was opened in May.
+    write(folder.path(), "leads.csv", "id,created,mql,source\n1,2026-01-05,2026-02-10,web\n");
+    let deals = "id,lead,created,closed,status,owner,amount\n\
+                 a,1,2026-01-20,2026-02-05,lost,u1,1\nb,1,2026-05-01,,open,u1,1\n";
+    write(folder.path(), "deals.csv", deals);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-06-01T12:00:00Z", false).await;
+    let row = async |at: &str| {
+        let snapshot = Snapshot::load(&settings, &store, instant(at), None).await.unwrap();
+        let cut = tallies::cut_of(&snapshot, Stage::Lead, Stage::Won).unwrap();
+        let tally = tallies::total(&snapshot, Stage::Lead, Stage::Won, cut).await.unwrap();
+        let day = settings.company.zone.to_datetime(cut).date();
+        tally.row(Some(90), day)
+    };
+    let past = row("2026-03-20T12:00:00Z").await;
+    assert_eq!((past.window_reached, past.reached_days), (Some(true), Some(90)), "it had ended");
+    let now = row("2026-05-20T12:00:00Z").await;
+    assert_eq!(now.reached_days, Some(90));
+    assert_eq!(now.low, Some(0.0), "it waits again");
+}
+
+#[tokio::test]
+async fn visits_become_leads_by_their_sums_with_and_without_a_window() {
+    use paceline::domain::stage::Stage;
+    use paceline::evaluate::{Snapshot, tallies};
+    use paceline::rates::RatesQuery;
+    let visits = "\n[[source.export.file]]\npath = \"visits.csv\"\nobject = \"visit\"\n\
+                  [source.export.file.columns]\nat = \"day\"\ncount = \"count\"\n";
+    let (folder, settings) = settings_of(&format!("{CONFIG}{visits}"));
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    write(folder.path(), "visits.csv", "day,count\n2026-01-31,10\n2026-02-28,10\n");
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    let at = instant("2026-04-01T12:00:00Z");
+    let snapshot = Snapshot::load(&settings, &store, at, None).await.unwrap();
+    for window_days in [None, Some(30)] {
+        let query = RatesQuery {
+            from: Stage::Visit,
+            to: Stage::Lead,
+            by: None,
+            window_days,
+            by_month: false,
+            since: None,
+            until: None,
+        };
+        let row = tallies::table(&snapshot, &query).await.unwrap().0.total.row;
+        assert_eq!((row.entered, row.matured, row.converted), (20, 20, 4), "{window_days:?}");
+        assert_eq!(row.rate, Some(0.2));
+    }
 }

@@ -83,11 +83,13 @@ pub struct Transition {
 }
 
 /// Decides what follows from the findings of one check. What rests on a stale source is held back:
-/// neither opened nor resolved.
+/// neither opened nor resolved; and so is what an unchecked rule (a plan that cannot be worked out)
+/// says nothing about.
 pub fn decide(
     open: &[OpenAlert],
     findings: &[Finding],
     stale_sources: &BTreeSet<String>,
+    unchecked_rules: &BTreeSet<&str>,
 ) -> Vec<Transition> {
     let mut by_scope: BTreeMap<(&str, &str), &OpenAlert> =
         open.iter().map(|alert| ((alert.rule.as_str(), alert.scope.as_str()), alert)).collect();
@@ -107,6 +109,13 @@ pub fn decide(
     }
     // Whatever no rule speaks of any more is over: a rule switched off, a goal taken from the plan.
     for alert in by_scope.into_values() {
+        if unchecked_rules.contains(alert.rule.as_str()) {
+            if !alert.stale {
+                let reason = "it could not be checked".to_owned();
+                transitions.push(transition(Some(alert), Kind::Stale, reason, &alert.finding));
+            }
+            continue;
+        }
         let reason = "it is no longer checked".to_owned();
         transitions.push(transition(Some(alert), Kind::Resolved, reason, &alert.finding));
     }
@@ -217,7 +226,8 @@ mod tests {
     fn kind(known: Option<OpenAlert>, status: Status, ids: &[&str], stale: bool) -> Option<Kind> {
         let known: Vec<_> = known.into_iter().collect();
         let stopped = if stale { BTreeSet::from(["crm".to_owned()]) } else { BTreeSet::new() };
-        decide(&known, &[finding(status, ids)], &stopped).first().map(|t| t.kind)
+        let all_checked = BTreeSet::new();
+        decide(&known, &[finding(status, ids)], &stopped, &all_checked).first().map(|t| t.kind)
     }
 
     #[test]
@@ -255,7 +265,11 @@ mod tests {
 
     #[test]
     fn what_no_rule_speaks_of_any_more_is_over() {
-        let transitions = decide(&[open(1, false, &["a"])], &[], &BTreeSet::new());
-        assert_eq!(transitions[0].kind, Kind::Resolved);
+        let kind = |unchecked: &[&'static str]| {
+            let unchecked = unchecked.iter().copied().collect();
+            decide(&[open(1, false, &["a"])], &[], &BTreeSet::new(), &unchecked)[0].kind
+        };
+        assert_eq!(kind(&[]), Kind::Resolved);
+        assert_eq!(kind(&["r"]), Kind::Stale);
     }
 }

@@ -17,6 +17,7 @@ use crate::digest::Week;
 use crate::evaluate::{Snapshot, digesting};
 use crate::simulate::Company;
 use crate::store::Store;
+use crate::sync::Full;
 
 /// The company that the README shows.
 const SEED: u64 = 42;
@@ -52,7 +53,8 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
             |name: &str, count: u64| progress.say(format!("{monday}: {name}, {count} records"));
         // The second export no longer has what was merged, so ids are compared as well.
         let full = |count: u64| say("export", count);
-        let report = daemon::sync_source(&settings, &store, &clock, "export", true, &full).await;
+        let report =
+            daemon::sync_source(&settings, &store, &clock, "export", Full::Checked, &full).await;
         let report = report.map_err(CliError::Failed)?;
         records += report.read;
         progress.say(format!("{monday}: plan, rates, pace, follow-ups, alerts"));

@@ -28,7 +28,7 @@ use crate::store::{Store, StoreError};
 
 /// Holds a company's funnel against its revenue plan and speaks up while there is still time.
 #[derive(Debug, Parser)]
-#[command(name = "paceline", version, about, max_term_width = 100)]
+#[command(name = "paceline", version, about, propagate_version = true, max_term_width = 100)]
 struct Args {
     #[command(flatten)]
     global: Global,
@@ -140,10 +140,7 @@ impl From<StoreError> for CliError {
 
 impl From<EvaluateError> for CliError {
     fn from(error: EvaluateError) -> Self {
-        match error {
-            EvaluateError::Plan(_) | EvaluateError::Goal(_) => CliError::Usage(error.to_string()),
-            _ => CliError::Failed(error.to_string()),
-        }
+        CliError::Failed(error.to_string())
     }
 }
 
@@ -177,6 +174,11 @@ impl Global {
     fn shows_progress(&self) -> bool {
         !self.quiet
     }
+}
+
+/// What is wrong with the plan, after what could be worked out was printed.
+fn plan_in_order(errors: &[String]) -> CliResult {
+    if errors.is_empty() { Ok(()) } else { Err(CliError::Usage(errors.join("\n"))) }
 }
 
 /// Opens the database of a command that reads it.
@@ -232,7 +234,11 @@ fn start_log(global: &Global) {
         (false, _) => "paceline=debug,info",
     };
     let filter = EnvFilter::try_from_env("PACELINE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     match global.log_format {
         LogFormat::Json => log.json().init(),
         LogFormat::Pretty => log.with_target(false).init(),

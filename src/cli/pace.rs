@@ -41,6 +41,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
             output::text(&closing_line(&rows, &unmeasured))?;
         }
     }
+    super::plan_in_order(&snapshot.plan_errors)?;
     let behind = rows.iter().filter(|row| row.state == State::Behind).count();
     if args.fail_when_behind && behind > 0 {
         return Err(CliError::Behind(format!("{behind} rows are behind")));

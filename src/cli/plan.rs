@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::{CliResult, Format, Global, output};
-use crate::config::{Settings, plan_file};
+use crate::config::Settings;
 use crate::domain::{money::decimal_text, number::to_f64, stage::Metric};
-use crate::evaluate::Snapshot;
+use crate::evaluate::{Snapshot, snapshot::load_goals};
 use crate::plan::{GoalPlan, Measured, lay_out};
 use crate::store::Store;
 
@@ -25,23 +25,24 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     }
     let now = global.clock().now();
     // A plan is of use before there is any data.
-    let (plans, data_as_of) = if settings.database.exists() {
+    let (plans, errors, data_as_of) = if settings.database.exists() {
         let store = Store::open(&settings.database).await?;
         let snapshot = Snapshot::load(&settings, &store, now, None).await?;
         let data_as_of = snapshot.data_as_of_all();
-        (snapshot.plans, data_as_of)
+        (snapshot.plans, snapshot.plan_errors, data_as_of)
     } else {
-        (without_data(&settings)?, None)
+        let (plans, errors) = without_data(&settings)?;
+        (plans, errors, None)
     };
     let currency = &settings.company.currency;
     match global.format {
         Format::Json => {
             let goals: Vec<Value> = plans.iter().map(|plan| goal_json(plan, currency)).collect();
-            output::json(&json!({"as_of": now, "data_as_of": data_as_of, "goals": goals}))
+            output::json(&json!({"as_of": now, "data_as_of": data_as_of, "goals": goals}))?;
         }
-        Format::Csv => periods_table(&plans).csv(),
+        Format::Csv => periods_table(&plans).csv()?,
         Format::Text => {
-            if plans.is_empty() {
+            if settings.plan.is_none() {
                 let file = settings.file.display();
                 return output::text(&format!(
                     "There is no plan: add `[plan]` with `file = \"plan.toml\"` to {file}\n"
@@ -50,21 +51,22 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
             for plan in &plans {
                 output::text(&goal_text(plan, currency))?;
             }
-            Ok(())
         }
     }
+    super::plan_in_order(&errors)
 }
 
-fn without_data(settings: &Settings) -> Result<Vec<GoalPlan>, super::CliError> {
-    let goals = settings.plan.as_deref().map(plan_file::load).transpose()?.unwrap_or_default();
+/// The goals that can be worked out without any data, and what is wrong with the others.
+fn without_data(settings: &Settings) -> Result<(Vec<GoalPlan>, Vec<String>), super::CliError> {
     let company = &settings.company;
-    goals
-        .iter()
-        .map(|goal| {
-            lay_out(goal, &Measured::default(), &company.hours, company.fiscal_start)
-                .map_err(|error| super::CliError::Usage(error.to_string()))
-        })
-        .collect()
+    let (mut plans, mut errors) = (Vec::new(), Vec::new());
+    for goal in load_goals(settings)? {
+        match lay_out(&goal, &Measured::default(), &company.hours, company.fiscal_start) {
+            Ok(plan) => plans.push(plan),
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    Ok((plans, errors))
 }
 
 fn number(metric: Metric, value: rust_decimal::Decimal) -> Value {

@@ -9,6 +9,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use super::{CliError, CliResult, Global, output, progress::Progress};
 use crate::config::Settings;
 use crate::daemon::{self, Lock, Step};
+use crate::evaluate::snapshot::load_goals;
 use crate::store::Store;
 
 /// A tick every five seconds, in UTC.
@@ -27,8 +28,10 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: &Args) -> CliResult {
     let settings = global.settings()?;
-    let store = Store::open(&settings.database).await?;
+    // A broken plan is refused before anything runs on it.
+    load_goals(&settings)?;
     let lock = Lock::take(&settings.database).map_err(CliError::Failed)?;
+    let store = Store::open(&settings.database).await?;
     let result = if args.once {
         once(global, &settings, &store).await
     } else {

@@ -3,6 +3,7 @@
 use super::{CliError, CliResult, Format, Global, output, progress::Progress};
 use crate::daemon;
 use crate::store::Store;
+use crate::sync::Full;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -12,6 +13,9 @@ pub struct Args {
     /// Also compare ids with the source, and mark what it no longer has.
     #[arg(long)]
     full: bool,
+    /// With --full: also when most of the records are gone.
+    #[arg(long, requires = "full")]
+    accept_deletions: bool,
 }
 
 pub async fn run(global: &Global, args: &Args) -> CliResult {
@@ -33,13 +37,18 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         return Err(CliError::Usage(format!("{file} has no source: add `[source.NAME]`")));
     }
     let store = Store::open(&settings.database).await?;
+    let full = match (args.full, args.accept_deletions) {
+        (false, _) => Full::No,
+        (true, false) => Full::Checked,
+        (true, true) => Full::Accepted,
+    };
     let progress = Progress::start(global.shows_progress());
     let mut reports = Vec::new();
     let mut failed = Vec::new();
     for name in &names {
         let say = |count: u64| progress.say(format!("{name}: {count} records"));
         let clock = global.clock();
-        match daemon::sync_source(&settings, &store, &clock, name, args.full, &say).await {
+        match daemon::sync_source(&settings, &store, &clock, name, full, &say).await {
             Ok(report) => reports.push((name, report)),
             Err(error) => failed.push(format!("source {name} was not read completely: {error}")),
         }

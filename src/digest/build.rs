@@ -234,6 +234,9 @@ fn followups(parts: &Parts<'_>) -> Followups {
         lines.extend(owner_lines(parts, &own().collect::<Vec<_>>()));
     }
     let alone: Vec<&HandOff> = rows.iter().copied().filter(|row| row.team.is_none()).collect();
+    if !alone.is_empty() {
+        lines.push(followup_line("in no team".to_owned(), true, alone.iter().copied()));
+    }
     lines.extend(owner_lines(parts, &alone));
     Followups { sentence, rows: lines, unowned: parts.now.ledger.unowned.len() }
 }

@@ -33,13 +33,15 @@ pub fn render(digest: &Digest) -> Result<String, minijinja::Error> {
             [px, (BAR_PLAN_PX as i64 - px).max(0)]
         })
         .collect();
-    environment.get_template("digest")?.render(context! {
+    let page = environment.get_template("digest")?.render(context! {
         digest => Value::from(Serde(digest)),
         bars => Value::from(Serde(&bars)),
         week => &digest.week[6..],
         first => civil_day(digest.from),
         last => civil_day(last),
-    })
+    })?;
+    // Escaping leaves control characters as they are, and a terminal that shows the source obeys them.
+    Ok(page.lines().map(plain).collect::<Vec<_>>().join("\n"))
 }
 
 /// The digest in every form.

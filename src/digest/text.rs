@@ -15,17 +15,18 @@ const BAR_CELLS: usize = 12;
 pub fn render(digest: &Digest) -> String {
     let mut out = String::new();
     let last = digest.to.yesterday().unwrap_or(digest.to);
-    line(
+    wrap(
         &mut out,
+        "",
         &format!(
-            "{} · week {}, {} to {} · data complete to {}",
-            plain(&digest.company),
+            "{} · week {}, {} to {}",
+            digest.company,
             &digest.week[6..],
             civil_day(digest.from),
-            civil_day(last),
-            digest.data_as_of_text
+            civil_day(last)
         ),
     );
+    line(&mut out, &format!("data complete to {}", digest.data_as_of_text));
     for note in &digest.notes {
         wrap(&mut out, "! ", note);
     }

@@ -28,11 +28,11 @@ impl CurrencyRates {
     ///
     /// No currency means the company's own.
     pub fn convert(&self, amount: Decimal, currency: Option<&str>, day: Date) -> Option<Decimal> {
-        let currency = currency.unwrap_or(&self.company);
+        let currency = currency.unwrap_or(&self.company).to_uppercase();
         if currency == self.company {
             return Some(amount);
         }
-        let (_, rate) = self.rates.get(currency)?.range(..=day).next_back()?;
+        let (_, rate) = self.rates.get(&currency)?.range(..=day).next_back()?;
         amount.checked_mul(*rate)
     }
 }

@@ -141,7 +141,9 @@ impl Unit {
             return None;
         }
         let own: Vec<&Opportunity> = opportunities
-            .filter(|o| !seen.deleted(o.deleted_at) && seen.day(o.created_at).is_some())
+            .filter(|o| !seen.deleted(o.deleted_at))
+            // One without a date may still be a win; one that is yet to come is not there.
+            .filter(|o| o.created_at.is_none() || seen.day(o.created_at).is_some())
             .collect();
         let won_day = own.iter().filter_map(|o| seen.day(o.won_at())).min();
         // A lead is lost only when it is disqualified and every opportunity of it is closed.
@@ -266,14 +268,6 @@ impl Unit {
             .map(|pair| (pair[0].0, pair[1].0, lag_days(pair[0].1, pair[1].1)))
             .filter(|(_, _, lag)| *lag < 0)
             .collect()
-    }
-
-    /// The latest day on which anything is known to have happened to it.
-    pub fn last_day(&self) -> Option<Date> {
-        [self.lead_day, self.mql_day, self.opportunity_day, self.won_day, self.lost_day]
-            .into_iter()
-            .flatten()
-            .max()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::alerts::{
     Context, Finding, SourceView,
     lifecycle::{Kind, OpenAlert, Transition, decide},
     message,
-    rules::{find_all, source_stale::stale_sources},
+    rules::{find_all, pace_behind, rate_below_plan, source_stale::stale_sources},
 };
 use crate::domain::Object;
 use crate::outbox::address::audience_ways;
@@ -47,7 +47,7 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
     let rows: BTreeMap<i64, AlertRow> =
         write.open_alerts().await?.into_iter().map(|row| (row.id, row)).collect();
     let open: Vec<OpenAlert> = rows.values().filter_map(open_alert).collect();
-    for transition in decide(&open, &findings, &checked.stale) {
+    for transition in decide(&open, &findings, &checked.stale, &unchecked_rules(snapshot)) {
         let row = transition.alert.and_then(|id| rows.get(&id));
         let id = write.put_alert(&alert_row(row, &transition, now)).await?;
         if transition.kind == Kind::Unchanged {
@@ -60,6 +60,7 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
             kind: transition.kind.name().to_owned(),
             reason: transition.reason.clone(),
             sent: told,
+            finding: serde_json::to_string(&transition.finding).unwrap_or_default(),
         };
         let number = write.note_transition(&note).await?;
         if told {
@@ -70,6 +71,13 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
     }
     write.commit().await?;
     Ok(checked)
+}
+
+/// The rules that rest on a plan, where a goal cannot be worked out or a source was never read.
+fn unchecked_rules(snapshot: &Snapshot<'_>) -> BTreeSet<&'static str> {
+    let whole = snapshot.plan_errors.is_empty() && snapshot.data_as_of_all().is_some();
+    let of_plan = [pace_behind::NAME, rate_below_plan::NAME];
+    of_plan.into_iter().filter(|_| !whole).collect()
 }
 
 /// What the rules find, and the sources that are too old to rest on.
@@ -166,7 +174,11 @@ fn alert_row(known: Option<&AlertRow>, transition: &Transition, now: Timestamp) 
         ended: (transition.kind == Kind::Resolved).then_some(now),
         changed: now,
         reason,
-        finding: serde_json::to_string(finding).unwrap_or_default(),
+        // What ended is remembered as it was, and not as the nothing that is left of it.
+        finding: match known {
+            Some(row) if transition.kind == Kind::Resolved => row.finding.clone(),
+            _ => serde_json::to_string(finding).unwrap_or_default(),
+        },
         told: told.into_iter().collect(),
     }
 }
@@ -185,7 +197,8 @@ async fn send(
         .rests_on
         .iter()
         .filter_map(|source| snapshot.completeness.complete_to.get(source).copied().flatten())
-        .min();
+        .min()
+        .or_else(|| snapshot.data_as_of_all());
     let document = message::document(transition, alert, since, data_as_of, snapshot.clock, zone);
     let ways = audience_ways(snapshot.settings, &transition.finding.audience);
     for (sink, address) in &ways {

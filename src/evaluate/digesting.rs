@@ -1,11 +1,13 @@
 //! Building the digest of a week: what was known at its time, beside what was known a week before.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, ToSpan};
 
 use super::{
     Snapshot, alerting::findings, rate_checks::rate_checks, snapshot::EvaluateError, tallies,
 };
-use crate::alerts::{Finding, RateCheck};
+use crate::alerts::{Finding, RateCheck, lifecycle::Kind};
 use crate::config::Settings;
 use crate::digest::{self, AlertLine, Digest, Known, Week, build::Parts};
 use crate::domain::dimension::Dimension;
@@ -93,11 +95,14 @@ struct Figures {
 }
 
 async fn figures(snapshot: &Snapshot<'_>) -> Result<Figures, EvaluateError> {
+    let (mut findings, stale) = findings(snapshot).await?;
+    // What rests on stale data asks nobody to do anything.
+    findings.retain(|finding| finding.rests_on.is_disjoint(&stale));
     Ok(Figures {
         pace: snapshot.pace()?,
         rates: rate_checks(snapshot).await?,
         ledger: snapshot.ledger().await?,
-        findings: findings(snapshot).await?.0,
+        findings,
     })
 }
 
@@ -136,6 +141,7 @@ async fn build_at(
     faults.extend(now.derived_faults());
     let data_as_of = now.data_as_of_all();
     notes.extend(stale_note(&now));
+    notes.extend(now.plan_errors.iter().map(|error| format!("The plan: {error}")));
     Ok(digest::build(Parts {
         company: &settings.company.name,
         currency: &settings.company.currency,
@@ -214,12 +220,16 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
     let from = start(week.from());
     // Up to the digest's own time: what was found on Monday morning is in it.
     let rows = snapshot.store.alerts_between(from, snapshot.clock).await?;
+    // What was said about it last at that time; later figures are another digest's.
+    let history = snapshot.store.transitions_between(Timestamp::UNIX_EPOCH, snapshot.clock).await?;
+    let said: BTreeMap<i64, Finding> = history
+        .iter()
+        .filter(|step| step.kind != Kind::Resolved.name())
+        .filter_map(|step| Some((step.alert, serde_json::from_str(&step.finding).ok()?)))
+        .collect();
     let mut lines = Vec::new();
     for row in rows {
-        let finding: Finding = match serde_json::from_str(&row.finding) {
-            Ok(finding) => finding,
-            Err(_) => continue,
-        };
+        let Some(finding) = said.get(&row.id) else { continue };
         let since = crate::alerts::message::day(row.since, zone);
         let ended = row.ended.filter(|at| *at <= snapshot.clock);
         let (what, detail) = match ended {
@@ -233,7 +243,7 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
         lines.push(AlertLine {
             id: row.id,
             what: what.to_owned(),
-            summary: finding.summary,
+            summary: finding.summary.clone(),
             detail,
         });
     }

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::handoff::{Excuse, Ledger, LedgerInput, ledger};
 use crate::pacing::{self, PaceRow, actual::Actuals};
-use crate::plan::{Goal, GoalPlan, Measured, PlanError, lay_out};
+use crate::plan::{Goal, GoalPlan, Measured, lay_out};
 use crate::sources;
 use crate::store::{Store, StoreError, sources::SourceState};
 
@@ -23,12 +23,6 @@ pub enum EvaluateError {
     /// The store could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The plan file is wrong.
-    #[error(transparent)]
-    Plan(#[from] Problems),
-    /// A goal cannot be worked out.
-    #[error(transparent)]
-    Goal(#[from] PlanError),
     /// Nothing was ever read.
     #[error("no source of {what} has been read completely yet: run `paceline sync` first")]
     NothingRead {
@@ -101,8 +95,10 @@ pub struct Snapshot<'a> {
     pub states: BTreeMap<String, SourceState>,
     /// Who belongs to whom.
     pub teams: Teams,
-    /// The plan.
+    /// The goals that could be worked out.
     pub plans: Vec<GoalPlan>,
+    /// What is wrong with the others, or with the plan file.
+    pub plan_errors: Vec<String>,
     /// What the plan took from the data.
     pub measured: Measured,
 }
@@ -123,7 +119,14 @@ impl<'a> Snapshot<'a> {
             Some(known) => store.facts_known_at(known).await?,
             None => store.facts().await?,
         };
-        let completeness = completeness(settings, &states, clock);
+        let complete: BTreeMap<String, Timestamp> = match known_at {
+            Some(known) => store.complete_known_at(known).await?,
+            None => states
+                .iter()
+                .filter_map(|(name, state)| Some((name.clone(), state.complete_to?)))
+                .collect(),
+        };
+        let completeness = completeness(settings, &complete, clock);
         let mut snapshot = Snapshot {
             settings,
             store,
@@ -134,20 +137,33 @@ impl<'a> Snapshot<'a> {
             completeness,
             states,
             plans: Vec::new(),
+            plan_errors: Vec::new(),
             measured: Measured::default(),
         };
-        let goals = load_goals(settings)?;
-        if goals.iter().any(needs_measuring) {
-            snapshot.measured = tallies::measured(&snapshot).await?;
-        }
-        snapshot.plans = goals
-            .iter()
-            .map(|goal| {
-                let company = &settings.company;
-                lay_out(goal, &snapshot.measured, &company.hours, company.fiscal_start)
-            })
-            .collect::<Result<_, _>>()?;
+        snapshot.work_plans().await?;
         Ok(snapshot)
+    }
+
+    /// A plan that is wrong, or a goal that cannot be worked out yet, stops nothing else.
+    async fn work_plans(&mut self) -> Result<(), EvaluateError> {
+        let goals = match load_goals(self.settings) {
+            Ok(goals) => goals,
+            Err(problems) => {
+                self.plan_errors.push(problems.to_string());
+                return Ok(());
+            }
+        };
+        if goals.iter().any(needs_measuring) {
+            self.measured = tallies::measured(self).await?;
+        }
+        let company = &self.settings.company;
+        for goal in &goals {
+            match lay_out(goal, &self.measured, &company.hours, company.fiscal_start) {
+                Ok(plan) => self.plans.push(plan),
+                Err(error) => self.plan_errors.push(error.to_string()),
+            }
+        }
+        Ok(())
     }
 
     /// `data_as_of` of these objects, never later than the clock.
@@ -268,13 +284,13 @@ fn needs_measuring(goal: &Goal) -> bool {
 
 fn completeness(
     settings: &Settings,
-    states: &BTreeMap<String, SourceState>,
+    complete: &BTreeMap<String, Timestamp>,
     clock: Timestamp,
 ) -> Completeness {
     let mut completeness = Completeness::default();
     for (name, source) in &settings.sources {
-        let complete = states.get(name).and_then(|state| state.complete_to);
-        completeness.complete_to.insert(name.clone(), complete.map(|at| at.min(clock)));
+        let reached = complete.get(name).map(|at| (*at).min(clock));
+        completeness.complete_to.insert(name.clone(), reached);
         let objects = sources::open(name, source, &settings.company.zone).objects();
         completeness.objects.insert(name.clone(), objects.into_iter().collect());
     }

@@ -248,8 +248,7 @@ pub async fn measured(snapshot: &Snapshot<'_>) -> Result<Measured, EvaluateError
         let seen_to = zone.to_datetime(cut).date();
         let tally = total(snapshot, from, to, cut).await?;
         if pair == Pair::VisitToLead {
-            // A lead comes with its visit, so there is no horizon to wait for.
-            measured.rates.extend(rates::measured::rate(&tally, 0, seen_to).map(|r| (pair, r)));
+            measured.rates.extend(rates::measured::visit_rate(&tally, seen_to).map(|r| (pair, r)));
             continue;
         }
         let horizon = rates::measured::horizon_days(&tally, seen_to);

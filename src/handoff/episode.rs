@@ -55,8 +55,7 @@ impl<'a> History<'a> {
         self.stages.sort_by_key(|change| instant(change.at, hours));
     }
 
-    /// Who owned the opportunity at an instant. Before the first known change that is whoever the
-    /// first change names, since a source may only tell changes.
+    /// Who owned the opportunity at an instant; nobody before the first known change.
     pub fn owner_at(
         &self,
         opportunity: &'a Opportunity,
@@ -69,6 +68,18 @@ impl<'a> History<'a> {
             None if self.owners.is_empty() => opportunity.owner.as_deref(),
             None => None,
         }
+    }
+
+    /// Who owned it at a hand-off; where nobody did yet, the first who did.
+    pub fn owner_at_hand_off(
+        &self,
+        opportunity: &'a Opportunity,
+        at: Timestamp,
+        hours: &BusinessCalendar,
+    ) -> Option<&'a str> {
+        let first = || self.owners.iter().find_map(|change| change.value.as_deref());
+        // A day counts from its close, so a change of that day may stand after the hand-off it made.
+        self.owner_at(opportunity, at, hours).or_else(first)
     }
 
     /// Every hand-off of the opportunity. `mapped` says that the source fills `handed_off_at`, which
@@ -125,6 +136,8 @@ impl<'a> History<'a> {
             }
             owned = change.value.is_some();
         }
+        // Given and taken back before it existed is no hand-off.
+        episodes.retain(|episode| episode.returned_at.is_none_or(|at| at > episode.handed_off_at));
         episodes
     }
 
@@ -143,8 +156,13 @@ impl<'a> History<'a> {
                 .into_iter()
                 .collect();
         }
-        let entries = self.stages.iter().filter(|change| change.value.as_deref() == Some(stage));
+        let is_stage = |change: &Change| change.value.as_deref() == Some(stage);
+        let entries = self.stages.iter().enumerate().filter(|(index, change)| {
+            // Staying where it is is no second entry.
+            is_stage(change) && !index.checked_sub(1).is_some_and(|i| is_stage(self.stages[i]))
+        });
         entries
+            .map(|(_, change)| change)
             .map(|change| Episode { handed_off_at: instant(change.at, hours), returned_at: None })
             .collect()
     }

@@ -89,6 +89,8 @@ pub struct HandOff {
     pub verdict: Verdict,
     /// Business seconds from the hand-off to the first touch, or to now.
     pub business_secs: i64,
+    /// Business seconds from the due time to now, in the team's hours.
+    pub late_secs: i64,
     /// The vendor's value of the channel.
     pub channel: Option<String>,
     /// Whether the source no longer has it: it stays in the ledger, and nobody can call it any more.
@@ -178,7 +180,7 @@ fn judge(
     touches: &Touches<'_>,
 ) -> HandOff {
     let handed_off_at = episode.handed_off_at;
-    let owner = history.owner_at(opportunity, handed_off_at, input.hours);
+    let owner = history.owner_at_hand_off(opportunity, handed_off_at, input.hours);
     let team = owner.and_then(|owner| input.teams.team_of(owner));
     let hours = input.teams.hours_of(team, input.hours);
     let due_at = hours.due(handed_off_at, input.settings.first_touch_within);
@@ -213,6 +215,7 @@ fn judge(
         first_touch_at,
         verdict,
         business_secs: hours.seconds_open(handed_off_at, first_touch_at.unwrap_or(input.clock)),
+        late_secs: hours.seconds_open(due_at, input.clock),
         channel: opportunity.channel.clone().or_else(|| lead?.channel.clone()),
         deleted: opportunity.deleted_at.is_some_and(|at| at <= input.clock),
     }

@@ -85,13 +85,14 @@ pub async fn deliver_due(
 /// Tells the operator of a message that reached nobody.
 fn dead_letter(sink: &str, subject: &str, error: &str) -> Document {
     let title = format!("A message could not be delivered by {sink}");
-    let lines = [
-        ("Message", subject),
-        ("Why", error),
-        ("Owner", "the operator"),
-        ("Next step", "today: run `paceline check` and mend what it names"),
-    ];
-    let text: String = lines.iter().map(|(label, line)| format!("{label:<10} {line}\n")).collect();
+    operator_document(title, &[("Message", subject), ("Why", error)])
+}
+
+/// A message to the operator about the daemon's own troubles.
+pub fn operator_document(title: String, lines: &[(&str, &str)]) -> Document {
+    let step = ("Next step", "today: run `paceline check` and mend what it names");
+    let lines = lines.iter().chain(&[("Owner", "the operator"), step]);
+    let text: String = lines.map(|(label, line)| format!("{label:<10} {line}\n")).collect();
     let body =
         serde_json::json!({"type": "plain_text", "text": crate::alerts::message::cut(&text)});
     Document {

@@ -103,7 +103,11 @@ impl Goal {
 ///
 /// # Errors
 /// A value that is neither given nor measured, or a chain that does not contain the goal's stage.
-pub fn work(goal: &Goal, measured: &Measured, months_left: Decimal) -> Result<Chain, PlanError> {
+pub fn work(
+    goal: &Goal,
+    measured: &Measured,
+    months_left: (Decimal, Decimal),
+) -> Result<Chain, PlanError> {
     let rates = links(goal, measured)?;
     let mut chain = Chain {
         required: BTreeMap::new(),
@@ -117,12 +121,14 @@ pub fn work(goal: &Goal, measured: &Measured, months_left: Decimal) -> Result<Ch
     chain.revenue_per_win = chain.deal_value.as_ref().map(|value| match goal.assume.value_basis {
         ValueBasis::Whole => value.value,
         ValueBasis::MonthlyBooked => value.value * Decimal::from(YEAR_MONTHS),
-        ValueBasis::MonthlyRecognised => value.value * months_left,
+        ValueBasis::MonthlyRecognised => {
+            (value.value * months_left.0).checked_div(months_left.1).unwrap_or_default()
+        }
     });
     let start = match goal.metric {
         Metric::Revenue => {
             chain.required.insert(Metric::Revenue, goal.target);
-            let wins = wins_for_revenue(goal, &mut chain)?;
+            let wins = wins_for_revenue(goal, &mut chain, months_left)?;
             chain.required.insert(Metric::Wins, wins);
             Stage::Won
         }
@@ -222,7 +228,11 @@ fn deal_value(goal: &Goal, measured: &Measured) -> Result<Option<Assumption>, Pl
 }
 
 /// `max(0, ceil(revenue / value - current_clients · retention_rate))`.
-fn wins_for_revenue(goal: &Goal, chain: &mut Chain) -> Result<Decimal, PlanError> {
+fn wins_for_revenue(
+    goal: &Goal,
+    chain: &mut Chain,
+    months_left: (Decimal, Decimal),
+) -> Result<Decimal, PlanError> {
     let assume = &goal.assume;
     let value = match (assume.current_clients, assume.client_lifetime_value) {
         (Some(_), Some(lifetime)) => lifetime,
@@ -236,17 +246,31 @@ fn wins_for_revenue(goal: &Goal, chain: &mut Chain) -> Result<Decimal, PlanError
         assume.current_clients.unwrap_or_default() * assume.retention_rate.unwrap_or(Decimal::ONE);
     // ceil(revenue / value - kept) = ceil((revenue - kept · value) / value), exactly.
     let missing = kept.checked_mul(value).and_then(|have| goal.target.checked_sub(have));
-    let wins = ceil_div(missing.ok_or_else(too_large)?, value).ok_or_else(too_large)?;
+    let missing = missing.ok_or_else(too_large)?;
+    let monthly = chain.deal_value.as_ref().map(|deal| deal.value);
+    let wins = match (assume.value_basis, monthly) {
+        // Worked with the fraction itself.
+        (ValueBasis::MonthlyRecognised, Some(monthly)) if assume.current_clients.is_none() => {
+            let brought = monthly.checked_mul(months_left.0);
+            missing.checked_mul(months_left.1).zip(brought).and_then(|(m, b)| ceil_div(m, b))
+        }
+        _ => ceil_div(missing, value),
+    };
+    let wins = wins.ok_or_else(too_large)?;
     let wins = wins.max(Decimal::ZERO);
     if let Some(clients) = assume.current_clients {
         let needed = ceil_div(goal.target, value).ok_or_else(too_large)?;
         chain.clients_needed = Some(needed);
         chain.retained = Some(kept);
         chain.arithmetic.push(format!(
-            "clients needed  {} / {} = {} (lifetime value signed, not revenue of the period)",
+            "clients needed  {} / {} = {}{}",
             people(goal.target),
             people(value),
-            people(needed)
+            people(needed),
+            match assume.client_lifetime_value {
+                Some(_) => " (lifetime value signed, not revenue of the period)",
+                None => "",
+            }
         ));
         chain.arithmetic.push(format!(
             "retained        {} x {} = {}",

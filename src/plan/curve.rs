@@ -154,8 +154,9 @@ impl Curve {
         self.days.iter().map(|(day, weight)| (*day, *weight as f64 / self.total as f64))
     }
 
-    /// The mean number of months, the month of the win included, that a win has left in the goal.
-    pub fn mean_months_left(&self, goal: Period) -> Decimal {
+    /// The mean number of months, the month of the win included, that a win has left in the goal, as
+    /// numerator and denominator: the chain must not go through a rounded quotient.
+    pub fn mean_months_left(&self, goal: Period) -> (Decimal, Decimal) {
         let months = |day: Date| {
             let last = goal.to.yesterday().unwrap_or(goal.to);
             let of = |d: Date| i64::from(d.year()) * 12 + i64::from(d.month());
@@ -163,13 +164,12 @@ impl Curve {
         };
         let weighted: i128 =
             self.days.iter().map(|(day, weight)| i128::from(months(*day)) * weight).sum();
-        let ratio = |n: i128, d: i128| {
-            Decimal::try_from_i128_with_scale(n, 0)
-                .ok()
-                .zip(Decimal::try_from_i128_with_scale(d, 0).ok())
-                .and_then(|(n, d)| n.checked_div(d))
-        };
-        ratio(weighted, self.total).unwrap_or(Decimal::ONE)
+        let divisor = gcd(weighted, self.total).max(1);
+        let whole = |n: i128| Decimal::try_from_i128_with_scale(n / divisor, 0);
+        match (whole(weighted), whole(self.total)) {
+            (Ok(numerator), Ok(denominator)) => (numerator, denominator),
+            _ => (Decimal::ONE, Decimal::ONE),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use jiff::{ToSpan, civil::Date};
 use serde::Serialize;
 
 use super::interval::wilson;
@@ -98,18 +98,33 @@ impl Tally {
         lags
     }
 
+    /// The row of visits, which are counted and not known one by one: converted ÷ visits of the days
+    /// that are old enough for the window; none where more converted than came.
+    pub fn visit_row(&self, window_days: Option<i64>, seen_to: Date) -> Row {
+        let Some(window) = window_days else { return self.plain(None) };
+        let until = seen_to.saturating_sub(window.days()).saturating_add(1.day());
+        let grown = self.between(Date::MIN, until);
+        let mut row = grown.plain(Some(window));
+        row.matured = grown.entered();
+        row.entered = self.entered();
+        row.window_reached = (row.entered > 0).then_some(row.matured > 0);
+        row.reached_days = row.window_reached.and_then(|reached| reached.then_some(window));
+        row
+    }
+
     /// The row of this cohort as seen on day `seen_to`, at a window or plain.
     pub fn row(&self, window_days: Option<i64>, seen_to: Date) -> Row {
         match window_days {
             Some(window) => self.at_window(window.max(0), seen_to),
-            None => self.plain(),
+            None => self.plain(None),
         }
     }
 
     /// Converted ÷ entered.
-    fn plain(&self) -> Row {
+    fn plain(&self, window_days: Option<i64>) -> Row {
         let entered = self.entered();
-        let lags = self.conversion_lags();
+        let mut lags = self.conversion_lags();
+        lags.retain(|lag, _| window_days.is_none_or(|window| *lag <= window));
         let converted: u64 = lags.values().sum();
         let mut row = Row { entered, matured: entered, converted, ..Row::default() };
         // More conversions than entrants can only come from visits that nobody counted.

@@ -3,7 +3,7 @@
 use jiff::{ToSpan, civil::Date};
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::estimate::Tally;
+use super::estimate::{Row, Tally};
 use crate::domain::number::from_f64;
 use crate::plan::{Assumption, Provenance};
 
@@ -34,6 +34,18 @@ pub fn rate(tally: &Tally, horizon_days: i64, seen_to: Date) -> Option<Assumptio
     if row.window_reached != Some(true) {
         return None;
     }
+    assumption(&row, horizon_days)
+}
+
+/// Leads ÷ visits of the last four quarters: a lead comes with its visit, so there is nothing to wait
+/// for.
+pub fn visit_rate(tally: &Tally, seen_to: Date) -> Option<Assumption> {
+    let until = seen_to.tomorrow().unwrap_or(seen_to);
+    let row = tally.between(seen_to.saturating_sub(12.months()), until).visit_row(None, seen_to);
+    assumption(&row, 0)
+}
+
+fn assumption(row: &Row, horizon_days: i64) -> Option<Assumption> {
     let value =
         from_f64(row.rate?)?.round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven);
     (value > Decimal::ZERO).then_some(Assumption {

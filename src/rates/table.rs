@@ -100,8 +100,8 @@ pub fn build(query: &RatesQuery, tallies: &Tallies, total: &Tally, seen_to: Date
         KeyedRow {
             key,
             name: None,
-            row: tally.row(query.window_days, seen_to),
-            cohorts: query.by_month.then(|| cohorts(&tally, query.window_days, seen_to)),
+            row: row_of(query, &tally, seen_to),
+            cohorts: query.by_month.then(|| cohorts(query, &tally, seen_to)),
         }
     };
     let mut rows: Vec<KeyedRow> =
@@ -117,13 +117,20 @@ pub fn build(query: &RatesQuery, tallies: &Tallies, total: &Tally, seen_to: Date
     }
 }
 
-fn cohorts(tally: &Tally, window_days: Option<i64>, seen_to: Date) -> Vec<CohortRow> {
+fn row_of(query: &RatesQuery, tally: &Tally, seen_to: Date) -> Row {
+    if query.from == Stage::Visit {
+        return tally.visit_row(query.window_days, seen_to);
+    }
+    tally.row(query.window_days, seen_to)
+}
+
+fn cohorts(query: &RatesQuery, tally: &Tally, seen_to: Date) -> Vec<CohortRow> {
     let Some((first, last)) = tally.entry_days() else { return Vec::new() };
     let mut rows = Vec::new();
     let mut from = first.first_of_month();
     while from <= last {
         let to = from.saturating_add(1.month());
-        rows.push(CohortRow { from, to, row: tally.between(from, to).row(window_days, seen_to) });
+        rows.push(CohortRow { from, to, row: row_of(query, &tally.between(from, to), seen_to) });
         if to <= from {
             break;
         }

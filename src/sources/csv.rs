@@ -266,6 +266,9 @@ struct Opened<'a> {
     zone: &'a TimeZone,
     reader: csv::Reader<Bounded>,
     taken: Arc<AtomicU64>,
+    /// The last byte of the file so far that is no line end.
+    last_byte: Arc<AtomicU64>,
+    columns_in_header: usize,
     /// Canonical field (`id` first) -> index of the column.
     columns: Vec<(&'a str, Option<usize>)>,
     rows_read: u64,
@@ -289,7 +292,9 @@ impl<'a> Opened<'a> {
         let age = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let modified_ns = age.map_or(0, |age| age.as_nanos() as u64);
         let taken = Arc::new(AtomicU64::new(0));
-        let bounded = Bounded { file: opened, taken: Arc::clone(&taken) };
+        let last_byte = Arc::new(AtomicU64::new(0));
+        let bounded =
+            Bounded { file: opened, taken: Arc::clone(&taken), last_byte: Arc::clone(&last_byte) };
         let mut reader = ReaderBuilder::new()
             .delimiter(file.delimiter)
             .flexible(true)
@@ -327,6 +332,8 @@ impl<'a> Opened<'a> {
             zone,
             reader,
             taken,
+            last_byte,
+            columns_in_header: headers.len(),
             columns,
             rows_read: 0,
             line: 1,
@@ -348,6 +355,7 @@ impl<'a> Opened<'a> {
                 self.rows_read += 1;
                 // The reader stands on the line end of the row before, if that was quoted.
                 self.line = row.position().map_or(self.line, csv::Position::line);
+                self.check_quotes(&row)?;
                 Ok(Some(row))
             }
             Ok(false) => Ok(None),
@@ -357,6 +365,28 @@ impl<'a> Opened<'a> {
                 mend: "look for a quote that is not closed, and export the file again".into(),
             }),
         }
+    }
+
+    /// A quote that is never closed swallows the rows after it. The parser takes the file's end for
+    /// the quote's, so a last row of several lines is looked at: closed, it has all its columns and
+    /// its last one ends where the file does.
+    fn check_quotes(&self, row: &ByteRecord) -> Result<(), SourceError> {
+        let (begins, ends) = (self.line, self.reader.position().line());
+        let is_last = self.reader.position().byte() >= self.len;
+        if !is_last || ends <= begins + 1 {
+            return Ok(());
+        }
+        let short = row.len() < self.columns_in_header;
+        let swallowed = row.iter().next_back().is_some_and(|cell| cell.contains(&b'\n'))
+            && self.last_byte.load(Ordering::Relaxed) != u64::from(b'"');
+        if !short && !swallowed {
+            return Ok(());
+        }
+        Err(SourceError::At {
+            place: format!("{}:{begins}", self.file.path.display()),
+            message: format!("a quote that opens here is not closed up to the end, line {ends}"),
+            mend: "close the quote, or export the file again".into(),
+        })
     }
 
     fn cell<'r>(&self, row: &'r ByteRecord, field: &str) -> Option<std::borrow::Cow<'r, str>> {
@@ -447,6 +477,7 @@ impl<'a> Opened<'a> {
 struct Bounded {
     file: File,
     taken: Arc<AtomicU64>,
+    last_byte: Arc<AtomicU64>,
 }
 
 impl Read for Bounded {
@@ -459,6 +490,9 @@ impl Read for Bounded {
         }
         let count = self.file.read(buffer)?;
         self.taken.fetch_add(count as u64, Ordering::Relaxed);
+        if let Some(last) = buffer[..count].iter().rfind(|byte| !b"\r\n".contains(byte)) {
+            self.last_byte.store(u64::from(*last), Ordering::Relaxed);
+        }
         Ok(count)
     }
 }

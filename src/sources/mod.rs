@@ -73,7 +73,8 @@ impl Inventory {
     }
 }
 
-/// A hash of an id, good for one run of the program.
+/// A hash of a text, the same in every version (`DefaultHasher::new` has fixed keys, and is not
+/// promised to stay; a changed one only reads a file again or tells the operator once more).
 pub fn id_hash(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);

@@ -47,6 +47,8 @@ pub struct TransitionRow {
     pub reason: String,
     /// Whether a message was put into the outbox.
     pub sent: bool,
+    /// The finding that it rests on, as JSON that only the evaluation reads.
+    pub finding: String,
 }
 
 const COLUMNS: &str = "SELECT id, rule, scope, state, severity, level, since_ms, ended_ms, \
@@ -98,7 +100,7 @@ impl Store {
         until: Timestamp,
     ) -> StoreResult<Vec<TransitionRow>> {
         let rows = sqlx::query(
-            "SELECT alert, at_ms, kind, reason, sent FROM alert_transition
+            "SELECT alert, at_ms, kind, reason, sent, finding FROM alert_transition
              WHERE at_ms >= ? AND at_ms <= ? ORDER BY id",
         )
         .bind(from.as_millisecond())
@@ -114,6 +116,7 @@ impl Store {
                 kind: row.get(2),
                 reason: row.get(3),
                 sent: row.get(4),
+                finding: row.get(5),
             })
             .collect())
     }
@@ -172,14 +175,15 @@ impl Write {
     /// When the database cannot be written.
     pub async fn note_transition(&mut self, row: &TransitionRow) -> StoreResult<i64> {
         sqlx::query_scalar(
-            "INSERT INTO alert_transition (alert, at_ms, kind, reason, sent)
-             VALUES (?, ?, ?, ?, ?) RETURNING id",
+            "INSERT INTO alert_transition (alert, at_ms, kind, reason, sent, finding)
+             VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         )
         .bind(row.alert)
         .bind(row.at.as_millisecond())
         .bind(&row.kind)
         .bind(&row.reason)
         .bind(row.sent)
+        .bind(&row.finding)
         .fetch_one(&mut *self.transaction)
         .await
         .map_err(on("note a transition"))

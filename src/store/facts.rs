@@ -56,7 +56,7 @@ impl Store {
         let mut facts = Facts::default();
         for object in LOADED {
             let rows = sqlx::query(
-                "SELECT c.source, c.id, c.kind, c.seen_ms, c.fields, p.fields FROM change c
+                "SELECT c.source, c.id, c.kind, c.event_at, c.seen_ms, p.fields FROM change c
                  JOIN (SELECT max(seq) AS last,
                               max(CASE kind WHEN 'put' THEN seq END) AS last_put
                        FROM change WHERE object = ?1 AND seen_ms <= ?2 GROUP BY source, id) l
@@ -71,8 +71,9 @@ impl Store {
             for row in rows {
                 let deleted = row.get::<&str, _>(2) == "delete";
                 let record = record_from_json(object, row.get(1), row.get::<&str, _>(5))?;
-                let at = deleted.then(|| row.get(3));
-                facts.add(row.get::<&str, _>(0), &record, deleted_at(at));
+                let told = row.get::<Option<&str>, _>(3).and_then(|at| at.parse().ok());
+                let at = deleted.then(|| told.or_else(|| deleted_at(row.get(4)))).flatten();
+                facts.add(row.get::<&str, _>(0), &record, at);
             }
         }
         Ok(facts)

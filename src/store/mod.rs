@@ -76,6 +76,26 @@ impl Store {
         self.pool.close().await;
     }
 
+    /// Limits the size of the file, in pages of 4 KiB; beyond it the disk counts as full.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn limit_pages(&self, pages: u32) -> StoreResult<()> {
+        // The limit belongs to a connection, so every one of the pool is asked.
+        let mut connections = Vec::new();
+        for _ in 0..self.pool.options().get_max_connections() {
+            connections.push(self.pool.acquire().await.map_err(on("connect"))?);
+        }
+        for connection in &mut connections {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .execute(&mut **connection)
+                .await
+                .map_err(on("limit the file"))?;
+        }
+        Ok(())
+    }
+
     /// The random name of this database, for stable message ids.
     ///
     /// # Errors

@@ -52,6 +52,25 @@ impl Store {
             .collect())
     }
 
+    /// How far each source was complete by what was known at an instant.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn complete_known_at(
+        &self,
+        known: Timestamp,
+    ) -> StoreResult<BTreeMap<String, Timestamp>> {
+        let rows = sqlx::query(
+            "SELECT source, complete_ms, max(started_ms) FROM complete_sync
+             WHERE started_ms <= ? GROUP BY source",
+        )
+        .bind(known.as_millisecond())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read complete syncs"))?;
+        Ok(rows.into_iter().map(|row| (row.get(0), instant(row.get(1)))).collect())
+    }
+
     /// Where a source goes on.
     ///
     /// # Errors
@@ -191,6 +210,15 @@ impl Write {
         .execute(&mut *self.transaction)
         .await
         .map_err(on("note the sync's end"))?;
+        if let Some(complete_ms) = complete_ms {
+            sqlx::query("INSERT OR REPLACE INTO complete_sync VALUES (?, ?, ?)")
+                .bind(source)
+                .bind(started.as_millisecond())
+                .bind(complete_ms)
+                .execute(&mut *self.transaction)
+                .await
+                .map_err(on("note a complete sync"))?;
+        }
         Ok(())
     }
 }

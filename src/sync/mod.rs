@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::domain::Object;
+use crate::domain::{Moment, Object};
 use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError};
 use crate::store::{Store, StoreError, records::LogLine};
 
@@ -30,6 +30,20 @@ pub struct SyncReport {
     pub faults: u64,
 }
 
+/// Whether ids are compared with the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// They are not.
+    No,
+    /// They are, unless most of the records would go: that looks like a broken export.
+    Checked,
+    /// They are, whatever goes.
+    Accepted,
+}
+
+/// Fewer missing records are believed, whatever their share.
+const IMPLAUSIBLE_MIN: usize = 50;
+
 /// Why a sync did not read everything. What was read before it is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
@@ -39,6 +53,22 @@ pub enum SyncError {
     /// The store could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Most of the records would be marked as deleted.
+    #[error(
+        "{gone} of {known} {object} records are gone, which looks like a broken export, so nothing \
+         was deleted\n    mend: export it again; if they are really gone, run `paceline sync \
+         --source {name} --full --accept-deletions`"
+    )]
+    Implausible {
+        /// The source.
+        name: String,
+        /// What would go.
+        object: &'static str,
+        /// How many would go.
+        gone: usize,
+        /// Of how many.
+        known: usize,
+    },
 }
 
 /// One pass over one source.
@@ -49,7 +79,7 @@ pub async fn run(
     store: &Store,
     name: &str,
     source: &dyn Source,
-    full: bool,
+    full: Full,
     clock: &Clock,
     zone: &TimeZone,
     progress: &(dyn Fn(u64) + Sync),
@@ -59,36 +89,51 @@ pub async fn run(
     let (sender, mut pages) = mpsc::channel(PAGES_AHEAD_MAX);
     let reading = source.read(ReadRequest { cursors, started }, sender);
     let mut report = SyncReport::default();
-    let writing = async {
+    let counted = &mut report;
+    // The writer owns its end of the channel: when it fails, the channel closes and the reader ends.
+    let writing = async move {
         while let Some(page) = pages.recv().await {
-            commit_page(store, name, page, started, zone, &mut report).await?;
-            progress(report.read);
+            commit_page(store, name, page, started, zone, counted).await?;
+            progress(counted.read);
         }
         Ok::<(), StoreError>(())
     };
-    // The reader ends by itself when the writer has gone: its channel is closed.
     let (read, written) = tokio::join!(reading, writing);
     if let Err(error) = written {
         return Err(error.into());
     }
+    let result = match read {
+        Ok(complete) => finish(store, name, &complete, started, full, &mut report).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = &result {
+        let mut write = store.begin().await?;
+        write.finish_sync(name, started, Err(&error.to_string())).await?;
+        write.commit().await?;
+    }
+    result.map(|()| report)
+}
+
+/// Everything was read: ids are compared where asked for, and completeness moves.
+async fn finish(
+    store: &Store,
+    name: &str,
+    complete: &Complete,
+    started: Timestamp,
+    full: Full,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
     let mut write = store.begin().await?;
-    match read {
-        Ok(Complete { complete_to, inventories }) => {
-            if full {
-                for inventory in &inventories {
-                    report.deleted += reconcile(&mut write, name, inventory, started).await?;
-                }
-            }
-            write.finish_sync(name, started, Ok(complete_to)).await?;
-            write.commit().await?;
-            Ok(report)
-        }
-        Err(error) => {
-            write.finish_sync(name, started, Err(&error.to_string())).await?;
-            write.commit().await?;
-            Err(error.into())
+    if full != Full::No {
+        for inventory in &complete.inventories {
+            let to = complete.complete_to;
+            let found = reconcile(&mut write, name, inventory, started, to, full);
+            report.deleted += found.await?;
         }
     }
+    write.finish_sync(name, started, Ok(complete.complete_to)).await?;
+    write.commit().await?;
+    Ok(())
 }
 
 async fn commit_page(
@@ -129,25 +174,40 @@ async fn commit_page(
 }
 
 /// Turns what the source no longer has into tombstones.
+///
+/// They are dated at the end of what the source tells, so that figures up to there leave them out.
 async fn reconcile(
     write: &mut crate::store::Write,
     name: &str,
     inventory: &Inventory,
     seen: Timestamp,
-) -> Result<u64, StoreError> {
-    let living = write.living_ids(name, inventory.object).await?;
+    complete_to: Timestamp,
+    full: Full,
+) -> Result<u64, SyncError> {
+    let object = inventory.object;
+    let living = write.living_ids(name, object).await?;
+    let known = living.len();
     let gone: Vec<String> = living.into_iter().filter(|id| !inventory.contains(id)).collect();
-    let lines: Vec<LogLine> = gone.iter().map(|id| tombstone(inventory.object, id)).collect();
-    write.tombstone(name, inventory.object, &gone, seen).await?;
+    if full == Full::Checked && gone.len() >= IMPLAUSIBLE_MIN && gone.len() * 2 > known {
+        return Err(SyncError::Implausible {
+            name: name.to_owned(),
+            object: object.name(),
+            gone: gone.len(),
+            known,
+        });
+    }
+    let at = complete_to.min(seen);
+    let lines: Vec<LogLine> = gone.iter().map(|id| tombstone(object, id, at)).collect();
+    write.tombstone(name, object, &gone, at).await?;
     write.log(name, &lines, seen).await?;
     Ok(gone.len() as u64)
 }
 
-fn tombstone(object: Object, id: &str) -> LogLine {
+fn tombstone(object: Object, id: &str, at: Timestamp) -> LogLine {
     LogLine {
         record: crate::domain::Record::empty(object, id),
         deleted: true,
-        event_at: None,
+        event_at: Some(Moment::Instant(at)),
         changed: Vec::new(),
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::domain::{
-    Lead, Object, Opportunity, Record, RecordKey, facts,
+    Lead, Moment, Object, Opportunity, Record, RecordKey, facts,
     unit::{Cell, Unit, UnitKind},
 };
 use crate::store::{Store, StoreResult, Write, rollups::StoredUnit};
@@ -159,28 +159,43 @@ impl Typed {
     }
 
     fn unit(&self, kind: UnitKind, id: &str, zone: &TimeZone) -> Option<StoredUnit> {
-        let (unit, deleted_at) = match kind {
+        let key = RecordKey { source: self.source.clone(), id: id.to_owned() };
+        // A deleted record's unit is kept with its days, to be taken out again and to be found by
+        // its last day; it only contributes nothing.
+        let (unit, deleted_at, last_day) = match kind {
             UnitKind::Lead => {
                 let lead = self.leads.get(id)?;
                 let own = self.by_lead.get(id).into_iter().flatten();
-                let own = own.filter_map(|id| self.opportunities.get(id));
-                // A deleted lead's unit is kept without its days, to be found by its last day.
+                let own: Vec<_> = own.filter_map(|id| self.opportunities.get(id)).collect();
                 let living = Lead { deleted_at: None, ..lead.clone() };
-                (Unit::of_lead(&living, own, None, zone)?, lead.deleted_at)
+                let unit = Unit::of_lead(&living, own.iter().copied(), None, zone)?;
+                let moments = [lead.created_at, lead.mql_at, lead.disqualified_at];
+                let own_days = own.iter().map(|o| last_day_of(o, zone)).max().flatten();
+                (unit, lead.deleted_at, last_of(moments, lead.deleted_at, zone).max(own_days))
             }
             UnitKind::Opportunity => {
                 let opportunity = self.opportunities.get(id)?;
                 let lead = opportunity.lead.as_ref().and_then(|lead| self.leads.get(lead));
                 let living = Opportunity { deleted_at: None, ..opportunity.clone() };
-                (Unit::of_opportunity(&living, lead, None, zone)?, opportunity.deleted_at)
+                let unit = Unit::of_opportunity(&living, lead, None, zone)?;
+                (unit, opportunity.deleted_at, last_day_of(opportunity, zone))
             }
         };
-        let deleted_day = deleted_at.map(|at| zone.to_datetime(at).date());
-        Some(StoredUnit {
-            key: RecordKey { source: self.source.clone(), id: id.to_owned() },
-            last_day: unit.last_day().max(deleted_day),
-            unit,
-            deleted: deleted_at.is_some(),
-        })
+        Some(StoredUnit { key, unit, deleted: deleted_at.is_some(), last_day })
     }
+}
+
+/// The latest day on which anything happened to an opportunity.
+fn last_day_of(opportunity: &Opportunity, zone: &TimeZone) -> Option<Date> {
+    let moments = [opportunity.created_at, opportunity.closed_at, None];
+    last_of(moments, opportunity.deleted_at, zone)
+}
+
+fn last_of(
+    moments: [Option<Moment>; 3],
+    deleted_at: Option<Timestamp>,
+    zone: &TimeZone,
+) -> Option<Date> {
+    let days = moments.into_iter().flatten().map(|moment| moment.date(zone));
+    days.chain(deleted_at.map(|at| zone.to_datetime(at).date())).max()
 }

@@ -46,7 +46,9 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
         lines.push((String::new(), format!("and {} more", count - NAMED_MAX)));
     }
     let worth = value(context, &overdue);
-    lines.push(("Worth".into(), worth.clone()));
+    if !worth.is_empty() {
+        lines.push(("Worth".into(), worth.clone()));
+    }
     let team_text = team.as_deref().map_or(String::new(), |team| format!(" ({team})"));
     let whose = format!("{name}{team_text}");
     lines.push(("Owner".into(), whose.clone()));
@@ -63,7 +65,10 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
         audience: team.map_or(Audience::Operator, Audience::Team),
         value: count as f64,
         threshold: context.settings.followup_overdue.minimum_count as f64,
-        summary: format!("{count} {wait} for a first touch by {name}"),
+        summary: match count {
+            0 => format!("Every hand-off to {name} is followed up"),
+            _ => format!("{count} {wait} for a first touch by {name}"),
+        },
         owner: whose,
         act_by: "today".into(),
         worth,
@@ -83,14 +88,13 @@ fn named(context: &Context<'_>, row: &HandOff) -> (String, String) {
     let zone = &context.calendar.zone;
     let channel = row.channel.as_deref().map(|value| context.channels.channel(value));
     let channel = channel.unwrap_or_else(|| "unattributed".into());
-    let late_secs = context.calendar.seconds_open(row.due_at, context.clock);
     (
         row.opportunity.id.clone(),
         format!(
             "handed off {}, due {}, late by {} of business time, {channel}",
             day_time(row.handed_off_at, zone),
             day_time(row.due_at, zone),
-            duration_text(late_secs)
+            duration_text(row.late_secs)
         ),
     )
 }
@@ -102,6 +106,9 @@ fn value(context: &Context<'_>, overdue: &[&HandOff]) -> String {
         context.currency.convert(opportunity.amount?, opportunity.currency.as_deref(), day)
     });
     let sum: Decimal = amounts.sum();
+    if sum.is_zero() {
+        return String::new();
+    }
     format!("{} if all were won", for_people(sum, &context.currency.company))
 }
 

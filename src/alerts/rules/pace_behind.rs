@@ -7,6 +7,7 @@ use super::steps_reached;
 use crate::alerts::message::{civil_day, count_text, day, percent};
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
 use crate::domain::{
+    Opportunity, Outcome,
     money::for_people,
     notice::RecordRef,
     number::{from_f64, to_f64},
@@ -182,7 +183,12 @@ fn records(context: &Context<'_>, row: &PaceRow) -> (Vec<RecordRef>, usize) {
     let actuals =
         Actuals { facts: context.facts, calendar: context.calendar, currency: context.currency };
     if matches!(row.metric, Metric::Opportunities | Metric::Wins) {
-        let found = actuals.records(row.metric, row.period, row.at);
+        let mut found = actuals.records(row.metric, row.period, row.at);
+        if found.is_empty() {
+            // Nothing happened yet: what may still happen is what there is to look at.
+            let open = |o: &&Opportunity| o.outcome == Outcome::Open && o.deleted_at.is_none();
+            found = context.facts.opportunities.values().filter(open).collect();
+        }
         let refs = found.iter().rev().take(RECORDS_MAX).map(|o| RecordRef {
             source: o.key.source.clone(),
             object: "opportunity".into(),
@@ -193,7 +199,11 @@ fn records(context: &Context<'_>, row: &PaceRow) -> (Vec<RecordRef>, usize) {
     }
     let total = to_f64(row.actual) as usize;
     if row.metric == Metric::Visits {
-        return (Vec::new(), total);
+        // Visits are no records of their own; whoever counts them is.
+        let counted_by = (context.sources_of)(row.metric.stage()).into_iter().map(|source| {
+            RecordRef { id: source.clone(), source, object: "source".into(), url: None }
+        });
+        return (counted_by.collect(), total);
     }
     let entered = |lead: &crate::domain::Lead| {
         let at = if row.metric == Metric::Mqls { lead.mql_at } else { lead.created_at };

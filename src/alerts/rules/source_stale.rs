@@ -49,10 +49,14 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
     };
     let complete =
         source.complete_to.map_or("never".to_owned(), |at| day_time(at, &context.calendar.zone));
-    let cause = source.last_error.clone().unwrap_or_else(|| {
+    let last_error = source.last_error.as_ref().map(|error| error.replace('\n', ";"));
+    let cause = last_error.unwrap_or_else(|| {
         "every sync went well, but its files reach no further (see `complete_to`)".into()
     });
-    let age_text = age.map_or("ever".to_owned(), span_text);
+    let summary = match age {
+        Some(age) => format!("No complete data from source {name} for {}", span_text(age)),
+        None => format!("Source {name} has never been read completely"),
+    };
     Finding {
         rule: NAME.into(),
         scope: format!("source:{name}"),
@@ -61,7 +65,7 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
         audience: Audience::Operator,
         value: age.map_or(f64::from(u32::MAX), |age| age as f64 / 3_600.0),
         threshold: settings.after_secs as f64 / 3_600.0,
-        summary: format!("No complete data from source {name} for {age_text}"),
+        summary,
         owner: "the operator".into(),
         act_by: "today".into(),
         worth: String::new(),

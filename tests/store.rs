@@ -1,0 +1,99 @@
+//! The file: its mode, its migrations, a copy before one, and what a newer version made.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use paceline::store::Store;
+use sqlx::{Connection, SqliteConnection};
+
+async fn execute(path: &std::path::Path, sql: &'static str) {
+    let mut connection =
+        SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_and_its_side_files_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.db");
+    let store = Store::open(&path).await.unwrap();
+    store.begin().await.unwrap().commit().await.unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_with_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.db");
+    Store::open(&path).await.unwrap().close().await;
+    execute(&path, "UPDATE _sqlx_migrations SET version = 9999 WHERE version = 6").await;
+    let error = Store::open(&path).await.unwrap_err().to_string();
+    assert!(error.contains("newer version of paceline"), "{error}");
+}
+
+#[tokio::test]
+async fn a_copy_is_kept_before_a_migration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.db");
+    Store::open(&path).await.unwrap().close().await;
+    // An older file: the last migration has not been run.
+    let older = "DELETE FROM _sqlx_migrations WHERE version = 6;
+                 DROP TABLE schedule; DROP TABLE digest; DROP TABLE excuse;";
+    execute(&path, older).await;
+    Store::open(&path).await.unwrap().close().await;
+    let copy = folder.path().join("p.before-5.bak");
+    let mode = std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let bytes = std::fs::read(&copy).unwrap();
+    assert!(bytes.starts_with(b"SQLite format 3"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.db");
+    std::fs::write(&path, "this is a letter, and a long one, and no database at all".repeat(99))
+        .unwrap();
+    let error = Store::open(&path).await.unwrap_err().to_string();
+    assert!(error.contains("p.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_and_leaves_nothing_half_written() {
+    let (folder, settings) = support::settings_of(
+        "[source.export]\nkind = \"csv\"\n[[source.export.file]]\npath = \"l.csv\"\nobject = \"lead\"\n\
+         [source.export.file.columns]\nid = \"id\"\ncreated_at = \"at\"\n",
+    );
+    let mut rows = String::from("id,at\n");
+    (0..20_000).for_each(|n| rows.push_str(&format!("lead-with-a-long-id-{n},2026-01-05\n")));
+    support::write(folder.path(), "l.csv", &rows);
+    let store = Store::open(&settings.database).await.unwrap();
+    store.limit_pages(200).await.unwrap();
+    let clock = support::clock("2026-04-01T12:00:00Z");
+    let sync = || {
+        paceline::daemon::sync_source(
+            &settings,
+            &store,
+            &clock,
+            "export",
+            paceline::sync::Full::No,
+            &|_| {},
+        )
+    };
+    let error = sync().await.unwrap_err();
+    assert!(error.contains("full"), "{error}");
+    let facts = store.facts().await.unwrap();
+    let known = support::change_log(&store).await;
+    assert_eq!(known, format!("{facts:?}"), "records and change log agree");
+    assert_eq!(facts.leads.len() % 2_000, 0, "whole pages only");
+    store.limit_pages(1_000_000).await.unwrap();
+    sync().await.unwrap();
+    assert_eq!(store.facts().await.unwrap().leads.len(), 20_000);
+}
