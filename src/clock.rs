@@ -14,6 +14,7 @@ pub enum Clock {
 
 impl Clock {
     /// The time, in whole milliseconds, which is as fine as the store keeps it.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn now(&self) -> Timestamp {
         let now = match self {
             Clock::System => Timestamp::now(),

@@ -5,22 +5,35 @@
 //! judges every handed-off opportunity; **alerts** and the **digest** say so; the **outbox**
 //! delivers through the **sinks**.
 
-pub mod alerts;
-pub mod cli;
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+// The nouns, the configuration, and the only clock.
 pub mod clock;
 pub mod config;
-pub mod daemon;
-pub mod digest;
 pub mod domain;
-pub mod evaluate;
+
+// Records come in.
+pub mod sources;
+pub mod store;
+pub mod sync;
+
+// The pure core.
+pub mod alerts;
+pub mod digest;
 pub mod handoff;
-pub mod outbox;
 pub mod pacing;
 pub mod plan;
 pub mod rates;
 pub mod schedule;
-pub mod simulate;
+
+// What is found goes out.
+pub mod evaluate;
+pub mod outbox;
 pub mod sinks;
-pub mod sources;
-pub mod store;
-pub mod sync;
+
+// The wiring.
+pub mod cli;
+pub mod daemon;
+
+// The invented company of the demo and the tests; nothing else needs it.
+pub mod simulate;

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::domain::{
     money::thousands,
-    notice::{Document, RecordRef, html_escape, plain, slack_escape},
+    notice::{Document, RecordRef, html_escape, plain, slack_escape, wrap},
 };
 
+/// Columns of the plain text.
+const TEXT_COLUMNS: usize = 80;
 /// Records that a message links to.
 const LINKS_MAX: usize = 12;
 /// Slack cuts a section's text here; a longer one is an error.
@@ -45,6 +47,13 @@ pub fn day(at: Timestamp, zone: &TimeZone) -> String {
 pub fn day_time(at: Timestamp, zone: &TimeZone) -> String {
     let local = zone.to_datetime(at);
     jiff::fmt::strtime::format("%a %-d %b %H:%M", local).unwrap_or_else(|_| local.to_string())
+}
+
+/// `Mon 9 Feb 14:05 EST`.
+pub fn day_time_zone(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone());
+    let text = jiff::fmt::strtime::format("%a %-d %b %H:%M %Z", &local);
+    text.unwrap_or_else(|_| day_time(at, zone))
 }
 
 /// `26 h`, `3 days`.
@@ -86,7 +95,7 @@ pub fn document(
     } else {
         finding.lines.clone()
     };
-    let complete = data_as_of.map_or("not known".to_owned(), |at| day_time(at, zone));
+    let complete = data_as_of.map_or("not known".to_owned(), |at| day_time_zone(at, zone));
     let footer = format!(
         "Data complete to {complete}. Alert {alert}, first told {}: paceline alerts show {alert}",
         day_time(since, zone)
@@ -125,9 +134,11 @@ fn text(
     records: &[&RecordRef],
     footer: &str,
 ) -> String {
-    let mut out = format!("{subject}\n\n");
+    let mut out = String::new();
+    wrap(&mut out, "", subject, TEXT_COLUMNS);
+    out.push('\n');
     for (label, line) in lines {
-        out.push_str(&format!("{:<10} {}\n", plain(label), plain(line)));
+        wrap(&mut out, &format!("{:<10} ", plain(label)), line, TEXT_COLUMNS);
     }
     if !records.is_empty() {
         out.push_str(&format!("\n{}\n", records_title(finding, records.len())));
@@ -138,7 +149,8 @@ fn text(
             out.push('\n');
         }
     }
-    out.push_str(&format!("\n{footer}\n"));
+    out.push('\n');
+    wrap(&mut out, "", footer, TEXT_COLUMNS);
     out
 }
 

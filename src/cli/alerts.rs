@@ -179,6 +179,7 @@ async fn test(global: &Global, settings: &Settings, team: Option<&str>) -> CliRe
             store_id: "test",
             thread: "test",
             may_repeat: false,
+            created: global.clock().now(),
         };
         let delivery = match sinks::open(settings, sink, &address) {
             Ok(sink) => sink.deliver(message).await,

@@ -58,6 +58,7 @@ pub async fn run(global: &Global) -> CliResult {
     output::text(&format!("{}\n", report.lines.join("\n")))?;
     match report.failed {
         0 => output::text("Every part is in order.\n"),
+        1 => Err(CliError::Failed("1 part is not in order".into())),
         n => Err(CliError::Failed(format!("{n} parts are not in order"))),
     }
 }

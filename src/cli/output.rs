@@ -23,7 +23,6 @@ pub struct Table {
 impl Table {
     /// Prints it aligned; a name that does not fit into 80 columns is cut.
     pub fn text(&self) -> String {
-        let columns = self.header.len();
         let mut widths: Vec<usize> = self.header.iter().map(|name| name.chars().count()).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -36,9 +35,8 @@ impl Table {
         let header: Vec<String> = self.header.iter().map(|name| (*name).to_owned()).collect();
         for row in std::iter::once(&header).chain(&self.rows) {
             let mut line = String::new();
-            for column in 0..columns {
+            for (column, width) in widths.iter().copied().enumerate() {
                 let cell = plain(row.get(column).map_or("", String::as_str));
-                let width = widths[column];
                 if column == 0 {
                     let cut: String = cell.chars().take(width).collect();
                     line.push_str(&format!("{cut:<width$}"));

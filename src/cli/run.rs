@@ -48,7 +48,8 @@ async fn once(global: &Global, settings: &Settings, store: &Store) -> CliResult 
     let step = daemon::step(settings, store, &global.clock(), true, &say).await?;
     progress.finish();
     output::text(&summary(&step))?;
-    if step.is_complete() {
+    let lost = step.delivered.dead;
+    if step.is_complete() && lost == 0 {
         return Ok(());
     }
     let mut failed: Vec<String> = step
@@ -58,6 +59,7 @@ async fn once(global: &Global, settings: &Settings, store: &Store) -> CliResult 
         .collect();
     failed.extend(step.evaluation_error);
     failed.extend(step.digest_error);
+    failed.extend((lost > 0).then(|| format!("{lost} messages were given up")));
     Err(CliError::Failed(failed.join("\n")))
 }
 

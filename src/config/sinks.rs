@@ -74,6 +74,8 @@ pub struct Email {
     pub from: String,
     /// A private certificate authority, in PEM.
     pub ca_file: Option<PathBuf>,
+    /// Where the server stands in the configuration.
+    pub place: String,
 }
 
 /// How a mail connection is kept private.
@@ -188,7 +190,8 @@ pub fn read_email(root: &Reader<'_>) -> Option<Email> {
     table.finish();
     let (host, port, implicit) = server?;
     let tls = if implicit { Tls::Implicit } else { tls.unwrap_or(Tls::Opportunistic) };
-    Some(Email { host, port, tls, username, password, from: from?, ca_file })
+    let place = table.place("smtp");
+    Some(Email { host, port, tls, username, password, from: from?, ca_file, place })
 }
 
 fn parse_server(text: &str) -> Option<(String, u16, bool)> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Action, AlertLine, Digest, FollowupLine, Followups, GoalLine, RateLine, Week};
-use crate::alerts::message::{civil_day, count_text, day_time, percent};
+use crate::alerts::message::{civil_day, count_text, day_time_zone, percent};
 use crate::alerts::{Finding, RateCheck, Status};
 use crate::domain::{
     Facts, Fault,
@@ -69,9 +69,10 @@ pub struct Parts<'a> {
 
 /// Builds the digest.
 pub fn build(parts: Parts<'_>) -> Digest {
-    let complete = parts.data_as_of.map_or("not known".to_owned(), |at| day_time(at, parts.zone));
+    let complete =
+        parts.data_as_of.map_or("not known".to_owned(), |at| day_time_zone(at, parts.zone));
     let source = |(name, at): (&String, &Option<Timestamp>)| match at {
-        Some(at) => format!("{name}: complete to {}", day_time(*at, parts.zone)),
+        Some(at) => format!("{name}: complete to {}", day_time_zone(*at, parts.zone)),
         None => format!("{name}: never read completely"),
     };
     let mut faults: BTreeMap<String, usize> = BTreeMap::new();
@@ -126,7 +127,8 @@ fn actions(parts: &Parts<'_>) -> Vec<Action> {
     let more = actions.len().saturating_sub(ACTIONS_MAX);
     actions.truncate(ACTIONS_MAX);
     if more > 0 {
-        let what = format!("{more} more alerts: paceline alerts list");
+        let alerts = if more == 1 { "alert" } else { "alerts" };
+        let what = format!("{more} more {alerts}: paceline alerts list");
         let who = "everybody".to_owned();
         actions.push(Action { who, what, by: "this week".into(), worth: String::new() });
     }

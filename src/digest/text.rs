@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Digest;
 use crate::alerts::message::civil_day;
-use crate::domain::notice::plain;
+use crate::domain::notice::{self, plain};
 
 /// The width of the page.
 const COLUMNS: usize = 80;
@@ -67,26 +67,9 @@ fn title(out: &mut String, text: &str) {
     line(out, text);
 }
 
-/// Writes words within the page, continued lines below the first one's text.
+/// Writes words within the page.
 fn wrap(out: &mut String, lead: &str, text: &str) {
-    let indent = lead.chars().count();
-    let mut current = lead.to_owned();
-    let mut used = indent;
-    for word in plain(text).split_whitespace() {
-        let width = word.chars().count();
-        if used > indent && used + 1 + width > COLUMNS {
-            line(out, &current);
-            current = " ".repeat(indent);
-            used = indent;
-        }
-        if used > indent {
-            current.push(' ');
-            used += 1;
-        }
-        current.push_str(word);
-        used += width;
-    }
-    line(out, &current);
+    notice::wrap(out, lead, text, COLUMNS);
 }
 
 fn actions(out: &mut String, digest: &Digest) {

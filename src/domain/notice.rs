@@ -55,25 +55,36 @@ pub fn html_escape(text: &str) -> String {
     out
 }
 
-/// Escapes text for Slack's mrkdwn: `<!channel>` and links lose their power, and the marks for bold
-/// and the like, which have no escape, get a joiner that breaks them.
+/// Escapes text for Slack's mrkdwn: `<!channel>` and links lose their power. Marks for bold and the
+/// like have no escape and do no harm.
 ///
 /// Source: docs.slack.dev, "Formatting message text": only `&`, `<` and `>` are entities.
 pub fn slack_escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '*' | '_' | '~' | '`' => {
-                out.push('\u{2060}');
-                out.push(c);
-            }
-            c => out.push(c),
+    plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Writes words within `columns`, continued lines below the first one's text.
+pub fn wrap(out: &mut String, lead: &str, text: &str, columns: usize) {
+    let indent = lead.chars().count();
+    let mut current = lead.to_owned();
+    let mut used = indent;
+    for word in plain(text).split_whitespace() {
+        let width = word.chars().count();
+        if used > indent && used + 1 + width > columns {
+            out.push_str(current.trim_end());
+            out.push('\n');
+            current = " ".repeat(indent);
+            used = indent;
         }
+        if used > indent {
+            current.push(' ');
+            used += 1;
+        }
+        current.push_str(word);
+        used += width;
     }
-    out
+    out.push_str(current.trim_end());
+    out.push('\n');
 }
 
 #[cfg(test)]

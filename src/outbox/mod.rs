@@ -3,13 +3,19 @@
 pub mod address;
 pub mod policy;
 
+use std::collections::BTreeMap;
+
 use address::tell_operator;
+use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::domain::notice::{Document, html_escape};
+use crate::domain::notice::{Document, html_escape, plain, slack_escape};
 use crate::sinks::{self, Delivery, Outgoing};
-use crate::store::{Store, StoreError, outbox::Fate};
+use crate::store::{
+    Store, StoreError,
+    outbox::{Fate, OutboxRow},
+};
 
 /// Rounds of one call; each takes what the one before made free.
 const ROUNDS_MAX: usize = 20;
@@ -39,74 +45,109 @@ pub async fn deliver_due(
 ) -> Result<Delivered, StoreError> {
     let store_id = store.id().await?;
     let mut delivered = Delivered::default();
+    // Ways that are closed, and until when.
+    let mut closed: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
     for _ in 0..ROUNDS_MAX {
         let claimed = store.claim_due(clock.now()).await?;
         if claimed.is_empty() {
             break;
         }
         for row in claimed {
-            let message = Outgoing {
-                document: &row.message,
-                id: row.id,
-                store_id: &store_id,
-                thread: &row.thread,
-                may_repeat: row.may_repeat,
-            };
-            let delivery = match sinks::open(settings, &row.sink, &row.address) {
-                Ok(sink) => sink.deliver(message).await,
-                Err(text) => Delivery::Failed(text),
-            };
+            let way = way_of(&row);
+            if let Some(at) = closed.get(&way) {
+                let wait = Fate::Again { at: *at, counts: false };
+                store.finish(row.id, &wait, None, clock.now()).await?;
+                delivered.again += 1;
+                continue;
+            }
+            let delivery = send(settings, &store_id, &row).await;
             let fate = policy::fate(&delivery, row.attempts, row.may_repeat, clock.now());
             let error = policy::error_text(&delivery);
             store.finish(row.id, &fate, error, clock.now()).await?;
-            match &fate {
-                Fate::Sent => delivered.sent += 1,
-                Fate::Again { .. } => delivered.again += 1,
-                Fate::Unknown { .. } => delivered.unknown += 1,
-                Fate::Dead => delivered.dead += 1,
-            }
+            closed.extend(policy::way_closed_until(&delivery, &fate).map(|at| (way, at)));
+            delivered.count(&fate);
             if let Some(error) = error {
-                tracing::warn!(
-                    outbox_id = row.id, sink = row.sink, fate = ?fate, error,
-                    "a message was not delivered"
-                );
+                let (outbox_id, sink) = (row.id, row.sink.as_str());
+                tracing::warn!(outbox_id, sink, error, "a message was not delivered");
             }
-            // A message to the operator that dies must not make another one.
-            if fate == Fate::Dead && !row.thread.starts_with("delivery:") {
-                let document = dead_letter(&row.sink, &row.message.subject, error.unwrap_or(""));
-                let thread = format!("delivery:{}", row.id);
-                tell_operator(settings, store, &thread, &document, clock.now()).await?;
-            }
+            tell_if_lost(store, settings, &row, &fate, error.unwrap_or(""), clock.now()).await?;
         }
     }
     Ok(delivered)
 }
 
-/// Tells the operator of a message that reached nobody.
-fn dead_letter(sink: &str, subject: &str, error: &str) -> Document {
-    let title = format!("A message could not be delivered by {sink}");
-    operator_document(title, &[("Message", subject), ("Why", error)])
+impl Delivered {
+    fn count(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Sent => self.sent += 1,
+            Fate::Again { .. } => self.again += 1,
+            Fate::Unknown { .. } => self.unknown += 1,
+            Fate::Dead => self.dead += 1,
+        }
+    }
+}
+
+/// What a message shares with others: a webhook, or the one mail server.
+fn way_of(row: &OutboxRow) -> (String, String) {
+    let address = if row.sink == "email" { String::new() } else { row.address.clone() };
+    (row.sink.clone(), address)
+}
+
+async fn send(settings: &Settings, store_id: &str, row: &OutboxRow) -> Delivery {
+    let message = Outgoing {
+        document: &row.message,
+        id: row.id,
+        store_id,
+        thread: &row.thread,
+        may_repeat: row.may_repeat,
+        created: row.created,
+    };
+    match sinks::open(settings, &row.sink, &row.address) {
+        Ok(sink) => sink.deliver(message).await,
+        Err(text) => Delivery::Unready(text),
+    }
+}
+
+/// The operator hears of a message that was given up, and of one that nobody can tell arrived. A
+/// message to the operator that is lost must not make another one.
+async fn tell_if_lost(
+    store: &Store,
+    settings: &Settings,
+    row: &OutboxRow,
+    fate: &Fate,
+    error: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let title = match fate {
+        Fate::Dead => format!("A message could not be delivered by {}", row.sink),
+        Fate::Unknown { again: None } => {
+            format!("It is not known whether a message arrived by {}", row.sink)
+        }
+        _ => return Ok(()),
+    };
+    if row.thread.starts_with("delivery:") {
+        return Ok(());
+    }
+    let lines = [("Message", row.message.subject.as_str()), ("To", &row.address), ("Why", error)];
+    let document = operator_document(title, &lines);
+    tell_operator(settings, store, &format!("delivery:{}", row.id), &document, now).await
 }
 
 /// A message to the operator about the daemon's own troubles.
 pub fn operator_document(title: String, lines: &[(&str, &str)]) -> Document {
-    let step = ("Next step", "today: run `paceline check` and mend what it names");
-    let lines = lines.iter().chain(&[("Owner", "the operator"), step]);
-    let text: String = lines.map(|(label, line)| format!("{label:<10} {line}\n")).collect();
-    let body =
-        serde_json::json!({"type": "plain_text", "text": crate::alerts::message::cut(&text)});
+    let step = ("Next step", "today: mend it where `paceline check` names it, or at the other end");
+    let lines = lines.iter().copied().chain([("Owner", "the operator"), step]);
+    let text: String =
+        lines.clone().map(|(label, line)| format!("{label:<10} {}\n", plain(line))).collect();
+    let body: String =
+        lines.map(|(label, line)| format!("\n*{label}*  {}", slack_escape(line))).collect();
+    let body = crate::alerts::message::cut(&format!("*{}*{body}", slack_escape(&title)));
+    let section = serde_json::json!({"type": "mrkdwn", "text": body});
+    let escaped: Vec<String> = text.lines().map(html_escape).collect();
     Document {
-        html: format!(
-            "<p><b>{}</b></p><pre>{}</pre>",
-            html_escape(&title),
-            html_escape_lines(&text)
-        ),
-        blocks: vec![serde_json::json!({"type": "section", "text": body})],
+        html: format!("<p><b>{}</b></p><pre>{}</pre>", html_escape(&title), escaped.join("\n")),
+        blocks: vec![serde_json::json!({"type": "section", "text": section})],
         text: format!("{title}\n\n{text}"),
         subject: title,
     }
-}
-
-fn html_escape_lines(text: &str) -> String {
-    text.lines().map(html_escape).collect::<Vec<_>>().join("\n")
 }

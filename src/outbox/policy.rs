@@ -26,8 +26,10 @@ pub fn fate(delivery: &Delivery, attempts: i64, may_repeat: bool, now: Timestamp
         Delivery::Unknown(_) if may_repeat => Fate::Unknown { again: None },
         Delivery::Unknown(_) => Fate::Unknown { again: Some(after(UNKNOWN_WAIT_SECS)) },
         Delivery::Refused(_) => Fate::Dead,
-        Delivery::Failed(_) if attempts + 1 >= ATTEMPTS_MAX => Fate::Dead,
-        Delivery::Failed(_) => Fate::Again { at: after(wait_secs(attempts)), counts: true },
+        Delivery::Failed(_) | Delivery::Unready(_) if attempts + 1 >= ATTEMPTS_MAX => Fate::Dead,
+        Delivery::Failed(_) | Delivery::Unready(_) => {
+            Fate::Again { at: after(wait_secs(attempts)), counts: true }
+        }
     }
 }
 
@@ -37,11 +39,23 @@ fn wait_secs(attempts: i64) -> i64 {
     FIRST_WAIT_SECS.saturating_mul(1 << doublings).min(WAIT_SECS_MAX)
 }
 
+/// Until when other messages on the same way must wait: a limit and a closed way are not about one
+/// message.
+pub fn way_closed_until(delivery: &Delivery, fate: &Fate) -> Option<Timestamp> {
+    match (delivery, fate) {
+        (Delivery::Limited { .. } | Delivery::Unready(_), Fate::Again { at, .. }) => Some(*at),
+        _ => None,
+    }
+}
+
 /// Why a try did not succeed.
 pub fn error_text(delivery: &Delivery) -> Option<&str> {
     match delivery {
         Delivery::Sent | Delivery::Limited { .. } => None,
-        Delivery::Failed(text) | Delivery::Unknown(text) | Delivery::Refused(text) => Some(text),
+        Delivery::Failed(text)
+        | Delivery::Unready(text)
+        | Delivery::Unknown(text)
+        | Delivery::Refused(text) => Some(text),
     }
 }
 

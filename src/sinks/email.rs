@@ -24,8 +24,10 @@ use crate::config::sinks::{Email, Tls};
 
 /// How long any step of the conversation may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the whole conversation may take.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long it may take to be connected and logged in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a message may take from its sender to the server's answer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A mailbox.
 pub struct EmailSink {
@@ -39,8 +41,16 @@ impl EmailSink {
         EmailSink { server, to: to.to_owned() }
     }
 
-    /// Connects, makes the connection private and logs in.
+    /// Connects, makes the connection private and logs in. Nothing has been sent when it fails, and
+    /// no other message would fare better.
     async fn connect(&self) -> Result<AsyncSmtpConnection, Delivery> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.connect_steps()).await {
+            Ok(connected) => connected,
+            Err(_) => Err(Delivery::Unready("the mail server does not answer".into())),
+        }
+    }
+
+    async fn connect_steps(&self) -> Result<AsyncSmtpConnection, Delivery> {
         let server = &self.server;
         let hello = ClientId::default();
         let implicit = match server.tls {
@@ -56,16 +66,17 @@ impl EmailSink {
             None,
         )
         .await
-        .map_err(|e| fail("the mail server cannot be reached", &e))?;
+        .map_err(|e| unready("the mail server cannot be reached", &e))?;
         let offered = connection.can_starttls();
         match server.tls {
             Tls::Required if !offered => {
                 let text = "the mail server offers no STARTTLS, and `tls` is \"required\"";
-                return Err(Delivery::Refused(text.into()));
+                return Err(Delivery::Unready(text.into()));
             }
             Tls::Required | Tls::Opportunistic if offered => {
                 let tls = self.tls(server.tls == Tls::Opportunistic)?;
-                connection.starttls(tls, &hello).await.map_err(|e| fail("STARTTLS failed", &e))?;
+                let step = "STARTTLS failed";
+                connection.starttls(tls, &hello).await.map_err(|e| unready(step, &e))?;
             }
             _ => {}
         }
@@ -74,7 +85,7 @@ impl EmailSink {
     }
 
     fn tls(&self, any_certificate: bool) -> Result<TlsParameters, Delivery> {
-        let refuse = |text: String| Delivery::Refused(text);
+        let refuse = |text: String| Delivery::Unready(text);
         let mut builder = TlsParameters::builder(self.server.host.clone())
             .dangerous_accept_invalid_certs(any_certificate);
         if let Some(path) = &self.server.ca_file {
@@ -95,14 +106,14 @@ impl EmailSink {
         if bare && !is_loopback(&self.server.host) {
             let text = "the mail server offers no TLS, so the password was not sent; set `tls = \
                         \"none\"` if that is meant";
-            return Err(Delivery::Refused(text.into()));
+            return Err(Delivery::Unready(text.into()));
         }
-        let password = password.reveal().map_err(|e| Delivery::Refused(e.to_string()))?;
+        let password = password.reveal().map_err(|e| Delivery::Unready(e.to_string()))?;
         let credentials = Credentials::new(user.clone(), password);
         connection
             .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
             .await
-            .map_err(|e| fail("the mail server refuses the login", &e))?;
+            .map_err(|e| unready("the mail server refuses the login", &e))?;
         Ok(())
     }
 
@@ -111,42 +122,47 @@ impl EmailSink {
             Ok(mail) => mail,
             Err(text) => return Delivery::Refused(text),
         };
-        let sent = tokio::time::timeout(TOTAL_TIMEOUT, self.converse(&mail));
-        match sent.await {
+        let mut connection = match self.connect().await {
+            Ok(connection) => connection,
+            Err(delivery) => return delivery,
+        };
+        let sent = tokio::time::timeout(SEND_TIMEOUT, converse(&mut connection, &mail));
+        let delivery = match sent.await {
             Ok(Ok(())) => Delivery::Sent,
             Ok(Err(delivery)) => delivery,
-            Err(_) => Delivery::Unknown("the mail server took too long".into()),
-        }
+            Err(_) => return Delivery::Unknown("the mail server took too long".into()),
+        };
+        // How the server says goodbye changes nothing.
+        let _ = tokio::time::timeout(CONNECT_TIMEOUT, connection.quit()).await;
+        delivery
     }
+}
 
-    async fn converse(&self, mail: &Message) -> Result<(), Delivery> {
-        let mut connection = self.connect().await?;
-        let envelope = mail.envelope();
-        let from = Mail::new(envelope.from().cloned(), Vec::new());
-        let step = "the mail server refuses the sender";
-        connection.command(from).await.map_err(|e| fail(step, &e))?;
-        for to in envelope.to() {
-            let to = Rcpt::new(to.clone(), Vec::new());
-            let step = "the mail server refuses the recipient";
-            connection.command(to).await.map_err(|e| fail(step, &e))?;
-        }
-        let step = "the mail server takes no message now";
-        connection.command(Data).await.map_err(|e| fail(step, &e))?;
-        // From here on the message may have arrived, unless the server says no.
-        let answer = connection.message(&mail.formatted()).await.map_err(|e| {
-            if e.is_permanent() || e.is_transient() {
-                fail("the mail server refuses the message", &e)
-            } else {
-                Delivery::Unknown(format!("the mail server's answer was lost: {e}"))
-            }
-        })?;
-        if !answer.is_positive() {
-            return Err(Delivery::Failed("the mail server did not take the message".into()));
-        }
-        // It is delivered; how the server says goodbye changes nothing.
-        let _ = connection.quit().await;
-        Ok(())
+/// Hands the message over.
+async fn converse(connection: &mut AsyncSmtpConnection, mail: &Message) -> Result<(), Delivery> {
+    let envelope = mail.envelope();
+    let from = Mail::new(envelope.from().cloned(), Vec::new());
+    let step = "the mail server refuses the sender";
+    connection.command(from).await.map_err(|e| fail(step, &e))?;
+    for to in envelope.to() {
+        let to = Rcpt::new(to.clone(), Vec::new());
+        let step = "the mail server refuses the recipient";
+        connection.command(to).await.map_err(|e| fail(step, &e))?;
     }
+    let step = "the mail server takes no message now";
+    connection.command(Data).await.map_err(|e| fail(step, &e))?;
+    // From here on the message may have arrived, unless the server says no.
+    let answer = connection.message(&mail.formatted()).await.map_err(|e| {
+        if e.is_permanent() || e.is_transient() {
+            fail("the mail server refuses the message", &e)
+        } else {
+            Delivery::Unknown(format!("the mail server's answer was lost: {e}"))
+        }
+    })?;
+    if !answer.is_positive() {
+        return Err(Delivery::Failed("the mail server did not take the message".into()));
+    }
+    Ok(())
 }
 
 impl Sink for EmailSink {
@@ -156,17 +172,22 @@ impl Sink for EmailSink {
 
     fn check<'a>(&'a self) -> Boxed<'a, Result<String, String>> {
         Box::pin(async {
-            match tokio::time::timeout(TOTAL_TIMEOUT, self.connect()).await {
-                Ok(Ok(mut connection)) => {
+            match self.connect().await {
+                Ok(mut connection) => {
                     let how = if connection.is_encrypted() { "over TLS" } else { "without TLS" };
-                    let _ = connection.quit().await;
+                    let _ = tokio::time::timeout(CONNECT_TIMEOUT, connection.quit()).await;
                     Ok(format!("the mail server answers, {how}"))
                 }
-                Ok(Err(Delivery::Failed(text) | Delivery::Refused(text))) => Err(text),
-                Ok(Err(_)) | Err(_) => Err("the mail server took too long".into()),
+                Err(Delivery::Unready(text)) => Err(text),
+                Err(_) => Err("the mail server took too long".into()),
             }
         })
     }
+}
+
+/// An error before any message was named: it is the server's, whatever its code.
+fn unready(step: &str, error: &lettre::transport::smtp::Error) -> Delivery {
+    Delivery::Unready(crate::domain::notice::plain(&format!("{step}: {error}")))
 }
 
 /// 5xx stays, everything else may pass.
@@ -190,7 +211,8 @@ pub fn compose(from: &str, to: &str, message: Outgoing<'_>) -> Result<Message, S
     };
     let from = mailbox(from)?;
     let domain = Address::domain(&from.email).to_owned();
-    let Outgoing { document, id, store_id, thread, .. } = message;
+    let Outgoing { document, id, store_id, thread, created, .. } = message;
+    let since_1970 = Duration::from_millis(created.as_millisecond().unsigned_abs());
     let thread_id = format!("<{}.{store_id}@{domain}>", thread.replace(':', "-"));
     let header = |name: &'static str, value: &str| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
@@ -199,6 +221,7 @@ pub fn compose(from: &str, to: &str, message: Outgoing<'_>) -> Result<Message, S
     let mail = Message::builder()
         .from(from)
         .to(mailbox(to)?)
+        .date(std::time::SystemTime::UNIX_EPOCH + since_1970)
         .subject(document.subject.clone())
         .message_id(Some(format!("<outbox-{id}.{store_id}@{domain}>")))
         .references(thread_id)

@@ -49,7 +49,7 @@ pub fn cause(error: reqwest::Error) -> String {
 pub fn transport_error(error: reqwest::Error) -> Delivery {
     let before = error.is_connect() || error.is_builder();
     let text = cause(error);
-    if before { Delivery::Failed(text) } else { Delivery::Unknown(text) }
+    if before { Delivery::Unready(text) } else { Delivery::Unknown(text) }
 }
 
 /// How long the answer asks to wait.

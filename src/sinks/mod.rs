@@ -10,6 +10,8 @@ pub mod slack;
 use std::future::Future;
 use std::pin::Pin;
 
+use jiff::Timestamp;
+
 use crate::config::{
     Settings,
     sinks::{Sinks, Slack},
@@ -28,6 +30,8 @@ pub enum Delivery {
     },
     /// Not now; a later try may do.
     Failed(String),
+    /// The way itself is closed (no answer, no login, no TLS): other messages on it must wait too.
+    Unready(String),
     /// It may have arrived: the answer was lost.
     Unknown(String),
     /// It never will arrive like this.
@@ -47,6 +51,8 @@ pub struct Outgoing<'a> {
     pub thread: &'a str,
     /// Whether an earlier try may have arrived.
     pub may_repeat: bool,
+    /// When it was written, the same at every try.
+    pub created: Timestamp,
 }
 
 /// A future that a trait object can return.
@@ -92,8 +98,11 @@ fn sinks_of<'a>(settings: &'a Settings, address: &str) -> Option<&'a Sinks> {
     }
 }
 
-/// Where a sink's secret stands in the configuration, for `check`.
+/// Where a sink stands in the configuration, for `check`.
 pub fn place(settings: &Settings, sink: &str, address: &str) -> Option<String> {
+    if sink == "email" {
+        return settings.email.as_ref().map(|email| email.place.clone());
+    }
     match (sink, sinks_of(settings, address)?.slack.as_ref()?) {
         ("slack", Slack::Webhook(secret) | Slack::Bot { token: secret, .. }) => {
             Some(secret.place.clone())

@@ -3,7 +3,6 @@
 //! A new vendor is one file here and one line in [`open`].
 
 pub mod csv;
-mod csv_value;
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;

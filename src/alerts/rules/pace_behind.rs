@@ -108,10 +108,10 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
     let missing = count_text(row.gap.ceil());
     let mut lines = Vec::new();
     if let Some(since) = behind_since(context, plan, row) {
-        let one_in = row
-            .p_value
-            .filter(|p| *p > 0.0)
-            .map_or("a million".to_owned(), |p| count_text((1.0 / p).round().min(1e6)));
+        let one_in = match row.p_value {
+            Some(p) if p > 1e-6 => count_text((1.0 / p).round()),
+            _ => "more than a million".to_owned(),
+        };
         let since = day(since, zone);
         lines.push((
             "Since".into(),
