@@ -89,13 +89,15 @@ async fn a_lost_answer_is_tried_once_more_as_a_possible_repeat_and_then_marked()
     let (_folder, settings, store) = world(&server).await;
     enqueue(&store, "alert:1", "hello").await;
     assert_eq!(deliver(&settings, &store, START).await.unknown, 1);
-    assert_eq!(deliver(&settings, &store, "2026-11-23T13:05:00Z").await.unknown, 1);
+    let second = deliver(&settings, &store, "2026-11-23T13:05:00Z").await;
+    assert_eq!((second.unknown, second.sent), (1, 1), "not known, and the operator was told");
     assert_eq!(deliver(&settings, &store, "2026-11-24T13:05:00Z").await, Delivered::default());
     let bodies = server.bodies.lock().unwrap().clone();
     assert_eq!(bodies.len(), 2);
     assert!(!bodies[0].contains("may be a repeat") && bodies[1].contains("may be a repeat"));
     let counts = store.outbox_counts().await.unwrap();
-    assert_eq!(counts, OutboxCounts { unknown: 1, ..OutboxCounts::default() });
+    // The other one is what the operator was told.
+    assert_eq!(counts, OutboxCounts { unknown: 1, sent: 1, ..OutboxCounts::default() });
 }
 
 #[tokio::test]
@@ -148,4 +150,32 @@ async fn an_unreachable_server_fails_without_its_address_in_the_words() {
     let sink = paceline::sinks::open(&settings, "slack", "team.sales").unwrap();
     let error = sink.check().await.unwrap_err();
     assert!(error.contains("cannot be reached") && !error.contains("SECRET"), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_way_is_tried_once_a_round_and_the_operator_hears_of_it_after_some_minutes() {
+    let server = Server::start(&[OK]).await;
+    let (folder, settings, store) = world(&server).await;
+    write(folder.path(), "webhook", "http://127.0.0.1:9/services/SECRET");
+    for thread in ["alert:1", "alert:2", "alert:3"] {
+        enqueue(&store, thread, "hello").await;
+    }
+    for at in [START, "2026-11-23T13:01:00Z", "2026-11-23T13:03:00Z", "2026-11-23T13:07:00Z"] {
+        assert_eq!(deliver(&settings, &store, at).await.dead, 0);
+    }
+    let told = std::fs::read_to_string(folder.path().join("operator.txt")).unwrap();
+    assert_eq!(told.matches("the way is closed").count(), 1, "{told}");
+    write(folder.path(), "webhook", &server.address);
+    assert_eq!(deliver(&settings, &store, "2026-11-23T14:00:00Z").await.sent, 3);
+}
+
+#[tokio::test]
+async fn a_limit_holds_every_message_of_the_webhook() {
+    let server = Server::start(&[LIMITED, OK]).await;
+    let (_folder, settings, store) = world(&server).await;
+    enqueue(&store, "alert:1", "one").await;
+    enqueue(&store, "alert:2", "two").await;
+    assert_eq!(deliver(&settings, &store, START).await.again, 2);
+    assert_eq!(server.count(), 1);
+    assert_eq!(deliver(&settings, &store, "2026-11-23T13:00:07Z").await.sent, 2);
 }

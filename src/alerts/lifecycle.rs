@@ -200,6 +200,7 @@ mod tests {
             value: 0.0,
             threshold: 0.0,
             summary: String::new(),
+            task: String::new(),
             owner: "somebody".into(),
             act_by: "today".into(),
             worth: String::new(),

@@ -87,6 +87,8 @@ pub struct Finding {
     pub threshold: f64,
     /// One line: what is wrong and how much.
     pub summary: String,
+    /// The same in the few words of a list of things to do, beside its owner.
+    pub task: String,
     /// Whose it is.
     pub owner: String,
     /// By when it can be mended, in words.

@@ -110,8 +110,11 @@ fn actions(parts: &Parts<'_>) -> Vec<Action> {
         .into_iter()
         .map(|finding| Action {
             who: finding.owner.clone(),
-            what: finding.summary.clone(),
-            by: finding.act_by.clone(),
+            what: finding.task.clone(),
+            by: match finding.act_by.as_str() {
+                "today" => "today".to_owned(),
+                day => format!("until {day}"),
+            },
             worth: finding.worth.clone(),
         })
         .collect();

@@ -51,8 +51,8 @@ pub fn render(digest: &Digest) -> Result<String, minijinja::Error> {
 pub fn document(digest: &Digest) -> Result<Document, minijinja::Error> {
     let first = digest.actions.first();
     let first = first.map_or("nothing to do".to_owned(), |action| match digest.actions.len() {
-        1 => action.what.clone(),
-        n => format!("{} (and {} more)", action.what, n - 1),
+        1 => format!("{}: {}", action.who, action.what),
+        n => format!("{}: {} (and {} more)", action.who, action.what, n - 1),
     });
     Ok(Document {
         subject: plain(&format!("{} · week {}: {first}", digest.company, &digest.week[6..])),

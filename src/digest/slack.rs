@@ -68,7 +68,7 @@ fn actions(digest: &Digest) -> String {
                 format!("; {}", slack_escape(&action.worth))
             };
             format!(
-                "{}. *{}*: {}; by: {}{worth}",
+                "{}. *{}*: {}, {}{worth}",
                 index + 1,
                 slack_escape(&action.who),
                 slack_escape(&action.what),

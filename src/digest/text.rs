@@ -80,7 +80,7 @@ fn actions(out: &mut String, digest: &Digest) {
     for (index, action) in digest.actions.iter().enumerate() {
         let worth =
             if action.worth.is_empty() { String::new() } else { format!("; {}", action.worth) };
-        let text = format!("{}: {}; by: {}{worth}", action.who, action.what, action.by);
+        let text = format!("{}: {}, {}{worth}", action.who, action.what, action.by);
         wrap(out, &format!("{}  ", index + 1), &text);
     }
 }

@@ -55,12 +55,13 @@ pub fn html_escape(text: &str) -> String {
     out
 }
 
-/// Escapes text for Slack's mrkdwn: `<!channel>` and links lose their power. Marks for bold and the
-/// like have no escape and do no harm.
+/// Escapes text for Slack's mrkdwn: `<!channel>` and links lose their power. The marks for bold and
+/// struck out have no escape; a joiner before them breaks them.
 ///
 /// Source: docs.slack.dev, "Formatting message text": only `&`, `<` and `>` are entities.
 pub fn slack_escape(text: &str) -> String {
-    plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let text = plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('*', "\u{2060}*").replace('~', "\u{2060}~")
 }
 
 /// Writes words within `columns`, continued lines below the first one's text.

@@ -17,6 +17,8 @@ use crate::store::{
     outbox::{Fate, OutboxRow},
 };
 
+/// After so many tries on a closed way the operator hears of it: some minutes.
+const CLOSED_TRIES: i64 = 3;
 /// Rounds of one call; each takes what the one before made free.
 const ROUNDS_MAX: usize = 20;
 
@@ -71,6 +73,9 @@ pub async fn deliver_due(
                 tracing::warn!(outbox_id, sink, error, "a message was not delivered");
             }
             tell_if_lost(store, settings, &row, &fate, error.unwrap_or(""), clock.now()).await?;
+            if matches!(delivery, Delivery::Unready(_)) && row.attempts + 1 == CLOSED_TRIES {
+                tell_closed(store, settings, &row, error.unwrap_or(""), clock.now()).await?;
+            }
         }
     }
     Ok(delivered)
@@ -131,6 +136,23 @@ async fn tell_if_lost(
     let lines = [("Message", row.message.subject.as_str()), ("To", &row.address), ("Why", error)];
     let document = operator_document(title, &lines);
     tell_operator(settings, store, &format!("delivery:{}", row.id), &document, now).await
+}
+
+/// A way that stays closed is told once a day, for what waits on it may be urgent.
+async fn tell_closed(
+    store: &Store,
+    settings: &Settings,
+    row: &OutboxRow,
+    error: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let title = format!("Messages by {} wait: the way is closed", row.sink);
+    let lines = [("First", row.message.subject.as_str()), ("To", &row.address), ("Why", error)];
+    let document = operator_document(title, &lines);
+    let (sink, address) = way_of(row);
+    let day = settings.company.zone.to_datetime(now).date();
+    tell_operator(settings, store, &format!("delivery:{sink}:{address}:{day}"), &document, now)
+        .await
 }
 
 /// A message to the operator about the daemon's own troubles.

@@ -69,6 +69,7 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
             0 => format!("Every hand-off to {name} is followed up"),
             _ => format!("{count} {wait} for a first touch by {name}"),
         },
+        task: task(&overdue),
         owner: whose,
         act_by: "today".into(),
         worth,
@@ -82,6 +83,15 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
             .chain(context.activity_sources.iter().cloned())
             .collect::<BTreeSet<_>>(),
     }
+}
+
+/// `3 hand-offs without a first touch: D-1, D-2, D-3`.
+fn task(overdue: &[&HandOff]) -> String {
+    let ids: Vec<&str> =
+        overdue.iter().take(NAMED_MAX).map(|row| row.opportunity.id.as_str()).collect();
+    let hand_offs = if overdue.len() == 1 { "hand-off" } else { "hand-offs" };
+    let more = if overdue.len() > NAMED_MAX { ", …" } else { "" };
+    format!("{} {hand_offs} without a first touch: {}{more}", overdue.len(), ids.join(", "))
 }
 
 fn named(context: &Context<'_>, row: &HandOff) -> (String, String) {

@@ -85,6 +85,14 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Finding {
                 percent(row.pace.unwrap_or(1.0))
             )
         },
+        task: format!(
+            "{} {title} short ({}: {} of {} by now, {})",
+            count_text(row.gap.max(0.0).ceil()),
+            row.goal,
+            count_text(actual),
+            count_text(planned.ceil()),
+            percent(row.pace.unwrap_or(1.0))
+        ),
         owner: plan.goal.team.clone().unwrap_or_else(|| "every team".into()),
         act_by: civil_day(row.period.to.yesterday().unwrap_or(row.period.to)),
         worth: cost(context, plan, row).unwrap_or_default(),

@@ -43,11 +43,8 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
         _ if below => Status::Holding,
         _ => Status::Clear,
     };
-    let (from, to) = (check.cohort.from, check.cohort.to.yesterday().unwrap_or(check.cohort.to));
-    let (low, high) = (check.row.low.unwrap_or(0.0), check.row.high.unwrap_or(1.0));
     let (stage, _) = check.pair.stages();
     let title = check.pair.title();
-    let missed = ((check.planned - rate) * check.row.entered as f64).max(0.0).round();
     let owner = check.team.clone().unwrap_or_else(|| "every team".into());
     Finding {
         rule: NAME.into(),
@@ -65,34 +62,16 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
             check.row.entered,
             percent(check.planned)
         ),
+        task: format!(
+            "{title} of {} where {} is planned (n = {})",
+            percent(rate),
+            percent(check.planned),
+            check.row.entered
+        ),
         owner: owner.clone(),
         act_by: civil_day(next_look(check)),
         worth: String::new(),
-        lines: vec![
-            (
-                "Measured".into(),
-                format!(
-                    "{} (95 %: {} to {}) within {} days, {stage} entries {} to {}",
-                    percent(rate),
-                    percent(low),
-                    percent(high),
-                    check.window_days,
-                    civil_day(from),
-                    civil_day(to)
-                ),
-            ),
-            ("Costs".into(), format!("about {missed} conversions of that cohort")),
-            ("Since".into(), format!("the cohort of {}, now fully grown", civil_day(from))),
-            ("Owner".into(), owner),
-            (
-                "Next step".into(),
-                format!(
-                    "before the next look on {}: see the records that did not convert, then mend \
-                     the cause or plan with the measured rate",
-                    civil_day(next_look(check))
-                ),
-            ),
-        ],
+        lines: lines(check, owner),
         records: check.records.iter().take(crate::alerts::RECORDS_MAX).cloned().collect(),
         records_total: check.records.len(),
         tells_new_records: false,
@@ -101,4 +80,37 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
             .chain((context.sources_of)(check.pair.stages().1))
             .collect(),
     }
+}
+
+fn lines(check: &RateCheck, owner: String) -> Vec<(String, String)> {
+    let rate = check.row.rate.unwrap_or(0.0);
+    let (low, high) = (check.row.low.unwrap_or(0.0), check.row.high.unwrap_or(1.0));
+    let (from, to) = (check.cohort.from, check.cohort.to.yesterday().unwrap_or(check.cohort.to));
+    let (stage, _) = check.pair.stages();
+    let missed = ((check.planned - rate) * check.row.entered as f64).max(0.0).round();
+    vec![
+        (
+            "Measured".into(),
+            format!(
+                "{} (95 %: {} to {}) within {} days, {stage} entries {} to {}",
+                percent(rate),
+                percent(low),
+                percent(high),
+                check.window_days,
+                civil_day(from),
+                civil_day(to)
+            ),
+        ),
+        ("Costs".into(), format!("about {missed} conversions of that cohort")),
+        ("Since".into(), format!("the cohort of {}, now fully grown", civil_day(from))),
+        ("Owner".into(), owner),
+        (
+            "Next step".into(),
+            format!(
+                "before the next look on {}: see the records that did not convert, then mend \
+                 the cause or plan with the measured rate",
+                civil_day(next_look(check))
+            ),
+        ),
+    ]
 }

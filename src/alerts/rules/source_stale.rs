@@ -66,6 +66,7 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
         value: age.map_or(f64::from(u32::MAX), |age| age as f64 / 3_600.0),
         threshold: settings.after_secs as f64 / 3_600.0,
         summary,
+        task: format!("source {name} is not read completely"),
         owner: "the operator".into(),
         act_by: "today".into(),
         worth: String::new(),
