@@ -169,6 +169,11 @@ async fn the_digest_holds_in_80_columns_in_102_kilobytes_and_in_slacks_limits() 
         assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
     }
     insta::assert_snapshot!("digest_text", plain);
+    let first_screens = plain.split("\nRATE: ").next().unwrap().trim_end();
+    assert!(
+        include_str!("../README.md").contains(first_screens),
+        "the README shows another digest"
+    );
     let document = html::document(&digest).unwrap();
     assert!(document.html.len() < 80_000, "{} bytes", document.html.len());
     assert!(!document.html.contains("<script") && !document.html.contains("<img"));

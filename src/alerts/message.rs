@@ -165,8 +165,8 @@ fn html(
         .iter()
         .map(|(label, line)| {
             format!(
-                "<tr><td style=\"padding:2px 12px 2px 0;color:#555;vertical-align:top\">{}</td>\
-                 <td style=\"padding:2px 0\">{}</td></tr>",
+                "<tr><td style=\"padding:2px 12px 2px 0;color:#555;vertical-align:top;white-space:nowrap\">{}</td>\
+                 <td style=\"padding:2px 0;vertical-align:top\">{}</td></tr>",
                 html_escape(label),
                 html_escape(line)
             )
