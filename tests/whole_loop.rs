@@ -247,3 +247,27 @@ async fn rates_from_rollups_are_those_worked_out_from_the_facts_at_any_clock() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_digest_after_a_pause_says_how_far_the_data_reached_then() {
+    let world = World::new(|toml| toml).await;
+    let friday = "2026-11-20T18:00:00Z";
+    world.export(friday);
+    world.step(friday).await;
+    // The daemon is down over Monday, and comes back on Tuesday with newer exports.
+    world.export("2026-11-24T14:00:00Z");
+    let step = world.step("2026-11-24T14:00:00Z").await;
+    assert_eq!(step.digest.as_deref(), Some("2026-W47"), "late, and once");
+    let week: Week = "2026-W47".parse().unwrap();
+    let at = instant("2026-11-24T15:00:00Z");
+    let digest = digesting::digest_of(&world.settings, &world.store, week, at).await.unwrap();
+    assert_eq!(digest.data_as_of, Some(instant(friday)));
+    assert!(digest.notes.iter().any(|note| note.starts_with("Held back")), "{:?}", digest.notes);
+    assert!(
+        digest.actions.iter().all(|action| !action.what.contains("short")),
+        "{:?}",
+        digest.actions
+    );
+    assert!(world.told("marketing").contains("Late: this digest was due Mon 23 Nov 08:00"));
+    assert_eq!(world.step("2026-11-24T14:10:00Z").await.digest, None);
+}

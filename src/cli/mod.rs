@@ -227,14 +227,16 @@ async fn dispatch(args: &Args) -> CliResult {
 
 fn start_log(global: &Global) {
     use tracing_subscriber::EnvFilter;
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
-        (false, 0) => "warn",
+        // A terminal shows progress; a file or a journal wants lines.
+        (false, 0) if colours => "warn",
+        (false, 0) => "paceline=info,warn",
         (false, 1) => "paceline=info,warn",
         (false, _) => "paceline=debug,info",
     };
     let filter = EnvFilter::try_from_env("PACELINE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
