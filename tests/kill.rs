@@ -105,7 +105,7 @@ async fn twenty_kills_at_random_moments_change_nothing() {
         child.kill().unwrap();
         died += u32::from(!child.wait().unwrap().success());
     }
-    assert!(died >= 15, "only {died} of {KILLS} syncs were still running when they were killed");
+    assert!(died >= 8, "only {died} of {KILLS} syncs were still running when they were killed");
     assert!(sync(killed.path()).status().unwrap().success());
     let actual = state(killed.path()).await;
     assert_eq!(actual.len(), expected.len());

@@ -271,3 +271,25 @@ async fn a_digest_after_a_pause_says_how_far_the_data_reached_then() {
     assert!(world.told("marketing").contains("Late: this digest was due Mon 23 Nov 08:00"));
     assert_eq!(world.step("2026-11-24T14:10:00Z").await.digest, None);
 }
+
+#[tokio::test]
+async fn a_new_source_that_cannot_be_read_stops_neither_alerts_nor_the_digest() {
+    let other = "\n[source.other]\nkind = \"csv\"\n[[source.other.file]]\npath = \"nowhere.csv\"\n\
+                 object = \"visit\"\n[source.other.file.columns]\nat = \"day\"\ncount = \"count\"\n";
+    let world = World::new(|toml| toml).await;
+    world.export(FIRST_MONDAY);
+    world.step(FIRST_MONDAY).await;
+    let mut with_other = World::new(|toml| format!("{toml}{other}")).await.settings.sources;
+    let mut settings = world.settings.clone();
+    settings.sources.insert("other".into(), with_other.remove("other").unwrap());
+    let world = World { settings, ..world };
+    world.export(SECOND_MONDAY);
+    let step = world.step(SECOND_MONDAY).await;
+    assert!(step.synced.iter().any(|(name, result)| name == "other" && result.is_err()));
+    assert_eq!(step.digest.as_deref(), Some("2026-W47"));
+    let rows =
+        world.store.alerts_between(instant(FIRST_MONDAY), instant(SECOND_MONDAY)).await.unwrap();
+    let pace: Vec<_> = rows.iter().filter(|row| row.rule == "pace_behind").collect();
+    assert!(!pace.is_empty() && pace.iter().all(|row| row.state == "firing"));
+    assert!(world.told("operator").contains("Source other has never been read completely"));
+}

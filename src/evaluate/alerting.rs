@@ -88,11 +88,6 @@ pub async fn findings(
     snapshot: &Snapshot<'_>,
 ) -> Result<(Vec<Finding>, BTreeSet<String>), EvaluateError> {
     let views = source_views(snapshot);
-    // A source that was never read holds back what rests on it; it is no reason to say nothing.
-    let pace = match snapshot.pace() {
-        Err(EvaluateError::NothingRead { .. }) => Vec::new(),
-        other => other?,
-    };
     let context = Context {
         settings: &snapshot.settings.alerts,
         clock: snapshot.clock,
@@ -101,7 +96,7 @@ pub async fn findings(
         channels: &snapshot.settings.channels,
         facts: &snapshot.facts,
         plans: &snapshot.plans,
-        pace: &pace,
+        pace: &snapshot.pace_known(),
         rates: &rate_checks(snapshot).await?,
         ledger: &snapshot.ledger().await?,
         alerts_since: alerts_since(snapshot),

@@ -183,24 +183,30 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// When a source that a goal rests on was never read completely.
     pub fn pace(&self) -> Result<Vec<PaceRow>, EvaluateError> {
-        let actuals = Actuals {
-            facts: &self.facts,
-            calendar: &self.settings.company.hours,
-            currency: &self.settings.currency,
-        };
-        let mut complete = BTreeMap::new();
         for metric in Metric::ALL {
             let objects = objects_of(metric.stage());
-            if let Some(at) = self.completeness.of(objects) {
-                complete.insert(metric, at);
-            } else if !self.completeness.sources_of(objects).is_empty() && self.uses(metric) {
+            let reported = !self.completeness.sources_of(objects).is_empty();
+            if reported && self.uses(metric) && self.completeness.of(objects).is_none() {
                 return Err(EvaluateError::NothingRead { what: metric.name().to_owned() });
             }
         }
-        let rows = self.plans.iter().flat_map(|plan| {
-            pacing::rows(plan, &actuals, &self.settings.company.hours, &complete, self.clock)
-        });
-        Ok(rows.collect())
+        Ok(self.pace_known())
+    }
+
+    /// As [`Snapshot::pace`], without the rows whose sources were never read completely.
+    pub fn pace_known(&self) -> Vec<PaceRow> {
+        let calendar = &self.settings.company.hours;
+        let currency = &self.settings.currency;
+        let actuals = Actuals { facts: &self.facts, calendar, currency };
+        let of_metric =
+            |metric: Metric| Some((metric, self.completeness.of(objects_of(metric.stage()))?));
+        let complete: BTreeMap<Metric, Timestamp> =
+            Metric::ALL.into_iter().filter_map(of_metric).collect();
+        let rows = self
+            .plans
+            .iter()
+            .flat_map(|plan| pacing::rows(plan, &actuals, calendar, &complete, self.clock));
+        rows.collect()
     }
 
     fn uses(&self, metric: Metric) -> bool {

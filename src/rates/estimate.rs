@@ -89,9 +89,14 @@ impl Tally {
 
     /// The lags of all conversions with their counts.
     pub fn conversion_lags(&self) -> BTreeMap<i64, u64> {
+        self.conversion_lags_since(Date::MIN)
+    }
+
+    /// The lags of the conversions on that day and later, with their counts.
+    pub fn conversion_lags_since(&self, day: Date) -> BTreeMap<i64, u64> {
         let mut lags = BTreeMap::new();
-        for ((_, end, lag), count) in &self.counts {
-            if *end == End::Converted {
+        for ((entered, end, lag), count) in &self.counts {
+            if *end == End::Converted && entered.saturating_add(lag.days()) >= day {
                 *lags.entry(*lag).or_insert(0) += (*count).max(0) as u64;
             }
         }

@@ -15,8 +15,7 @@ const HORIZON_SHARE: f64 = 0.95;
 /// The smallest horizon within which 95 % of the conversions of the last eight quarters came
 /// (`statistics.md` 1.2); the longest when there are none.
 pub fn horizon_days(tally: &Tally, seen_to: Date) -> i64 {
-    let recent = tally.between(seen_to.saturating_sub(24.months()), Date::MAX);
-    let lags = recent.conversion_lags();
+    let lags = tally.conversion_lags_since(seen_to.saturating_sub(24.months()));
     let all: u64 = lags.values().sum();
     let within = |horizon: i64| lags.range(..=horizon).map(|(_, count)| count).sum::<u64>();
     HORIZONS_DAYS

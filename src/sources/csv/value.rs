@@ -132,6 +132,7 @@ mod tests {
         let at = Some("2018-02-27T00:58:54Z");
         assert_eq!(date("2018-02-26 19:58:54", None).as_deref(), at);
         assert_eq!(date("2018-02-26T19:58:54", None).as_deref(), at);
+        assert_eq!(date("2018-02-26 19:58", None).as_deref(), Some("2018-02-27T00:58:00Z"));
         assert_eq!(date("2018-02-26T19:58:54-05:00", None).as_deref(), at);
         assert_eq!(date("26.02.2018", Some("%d.%m.%Y")).as_deref(), Some("2018-02-26"));
         assert_eq!(
