@@ -156,7 +156,7 @@ fn table(snapshot: &Snapshot<'_>, shown: &[&HandOff]) -> output::Table {
             ]
         })
         .collect();
-    let header = vec!["opportunity", "owner", "handed off", "due", "first touch", "verdict"];
+    let header = vec!["id", "owner", "handed off", "due", "first touch", "verdict"];
     output::Table { header, rows }
 }
 

@@ -72,8 +72,11 @@ impl Table {
 /// When stdout is closed.
 pub fn text(text: &str) -> CliResult {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(())
+    match out.write_all(text.as_bytes()) {
+        // Whoever reads has seen enough: `paceline followups | head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// Writes JSON to stdout.

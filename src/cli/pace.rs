@@ -37,7 +37,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         }
         Format::Csv => table(&rows, currency).csv()?,
         Format::Text => {
-            output::text(&table(&rows, currency).text())?;
+            output::text(&grouped(table(&rows, currency)).text())?;
             output::text(&closing_line(&rows, &unmeasured))?;
         }
     }
@@ -89,6 +89,23 @@ fn table(rows: &[PaceRow], currency: &str) -> output::Table {
         .collect();
     let header =
         vec!["goal", "metric", "so far", "by now", "in all", "pace", "needed/day", "state"];
+    output::Table { header, rows }
+}
+
+/// For people the goal stands once, above its stages.
+fn grouped(table: output::Table) -> output::Table {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut goal = String::new();
+    for row in table.rows {
+        if row[0] != goal {
+            goal.clone_from(&row[0]);
+            rows.push(vec![goal.clone()]);
+        }
+        rows.push(
+            std::iter::once(format!("  {}", row[1])).chain(row.into_iter().skip(2)).collect(),
+        );
+    }
+    let header = std::iter::once("goal").chain(table.header.into_iter().skip(2)).collect();
     output::Table { header, rows }
 }
 

@@ -146,7 +146,10 @@ fn goal_text(plan: &GoalPlan, currency: &str) -> String {
     for line in &plan.chain.arithmetic {
         out.push_str(&format!("  {line}\n"));
     }
-    let table = periods_table(std::slice::from_ref(plan));
+    let mut table = periods_table(std::slice::from_ref(plan));
+    // The goal's name stands above.
+    table.header.remove(0);
+    table.rows.iter_mut().for_each(|row| drop(row.remove(0)));
     out.push('\n');
     out.push_str(&table.text());
     out.push_str("What stands in a period is what must be created in it.\n\n");

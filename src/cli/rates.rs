@@ -200,9 +200,16 @@ fn text_table(table: &RateTable) -> output::Table {
         add(key.unwrap_or_else(|| "unattributed".into()), row);
     }
     add("total".into(), &table.total);
-    let header =
-        vec!["", "entered", "matured", "converted", "rate", "95 %", "p50 days", "p90 days"];
+    let header = vec!["", "entered", "mature", "converted", "rate", "95 %", "p50", "p90"];
     output::Table { header, rows }
+}
+
+/// A stage's plural.
+fn many(stage: &str) -> String {
+    match stage.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{stage}s"),
+    }
 }
 
 fn closing_line(table: &RateTable) -> String {
@@ -211,9 +218,9 @@ fn closing_line(table: &RateTable) -> String {
     let rate = row.rate.map_or("not known".to_owned(), percent);
     let mature = row.matured as f64 / row.entered.max(1) as f64;
     let mut line = format!(
-        "{} of {}s became {}{window}; {} of them could be seen that long.\n",
+        "{} of {} became {}{window}; {} of them could be seen that long. Lags in days.\n",
         rate,
-        table.from,
+        many(table.from),
         table.to,
         percent(mature)
     );
