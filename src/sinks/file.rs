@@ -52,7 +52,13 @@ impl Sink for FileSink {
 
     fn check<'a>(&'a self) -> Boxed<'a, Result<String, String>> {
         Box::pin(async {
-            self.append("")
+            let was_there = self.path.exists();
+            let written = self.append("");
+            if written.is_ok() && !was_there {
+                // A question leaves nothing behind; that it goes is of no account.
+                let _ = std::fs::remove_file(&self.path);
+            }
+            written
                 .map(|()| format!("{} can be written", self.path.display()))
                 .map_err(|error| format!("{} cannot be written: {error}", self.path.display()))
         })
