@@ -10,20 +10,24 @@ fn entrants() -> impl Strategy<Value = Vec<(i32, u8, i64)>> {
     prop::collection::vec((0_i32..200, 0_u8..3, 0_i64..150), 1..60)
 }
 
+/// When it entered and how it stands on the day it is looked at: what has not happened yet waits.
+fn entrant((day, end, lag): (i32, u8, i64)) -> (jiff::civil::Date, End) {
+    let entered = date(2026, 1, 1) + jiff::Span::new().days(day);
+    let age = i64::from(entered.until(date(2026, 7, 20)).unwrap().get_days());
+    let end = match end {
+        _ if lag > age => End::Waiting,
+        0 => End::Converted,
+        1 => End::Lost,
+        _ => End::Waiting,
+    };
+    (entered, end)
+}
+
 fn tally(entrants: &[(i32, u8, i64)]) -> Tally {
-    let seen_to = date(2026, 7, 20);
     let mut tally = Tally::default();
-    for (day, end, lag) in entrants {
-        let entered = date(2026, 1, 1) + jiff::Span::new().days(*day);
-        let age = i64::from(entered.until(seen_to).unwrap().get_days());
-        // What has not happened yet waits.
-        let end = match end {
-            _ if *lag > age => End::Waiting,
-            0 => End::Converted,
-            1 => End::Lost,
-            _ => End::Waiting,
-        };
-        tally.add(entered, end, *lag, 1);
+    for one in entrants {
+        let (entered, end) = entrant(*one);
+        tally.add(entered, end, one.2, 1);
     }
     tally
 }
@@ -68,19 +72,10 @@ proptest! {
     #[test]
     fn what_is_added_and_taken_away_leaves_no_trace(one in entrants(), other in entrants()) {
         let mut mixed = tally(&one);
-        let seen_to = date(2026, 7, 20);
-        let taken = tally(&other);
-        mixed.extend(&taken);
-        for (day, end, lag) in &other {
-            let entered = date(2026, 1, 1) + jiff::Span::new().days(*day);
-            let age = i64::from(entered.until(seen_to).unwrap().get_days());
-            let end = match end {
-                _ if *lag > age => End::Waiting,
-                0 => End::Converted,
-                1 => End::Lost,
-                _ => End::Waiting,
-            };
-            mixed.add(entered, end, *lag, -1);
+        mixed.extend(&tally(&other));
+        for taken in &other {
+            let (entered, end) = entrant(*taken);
+            mixed.add(entered, end, taken.2, -1);
         }
         prop_assert_eq!(mixed, tally(&one));
     }

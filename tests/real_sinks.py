@@ -4,7 +4,6 @@ import asyncio
 import base64
 import email
 import email.policy
-import email.utils
 import html
 import html.parser
 import http.server

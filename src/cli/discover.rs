@@ -32,8 +32,7 @@ fn toml(found: &Discovered) -> String {
     let mut out = String::new();
     let merged = |field: &str| -> BTreeMap<String, u64> {
         let mut all = BTreeMap::new();
-        for ((_, name), values) in found.iter().filter(|((_, name), _)| *name == field) {
-            let _ = name;
+        for (_, values) in found.iter().filter(|((_, name), _)| *name == field) {
             for (value, count) in values.iter().filter(|(value, _)| !value.is_empty()) {
                 *all.entry(value.clone()).or_insert(0) += count;
             }

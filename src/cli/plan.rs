@@ -114,7 +114,7 @@ fn goal_json(plan: &GoalPlan, currency: &str) -> Value {
             json!({
                 "rate": pair.key(),
                 "value": assumed.value.normalize().to_string(),
-                "from": format!("{:?}", assumed.from).split([' ', '{']).next().unwrap_or_default().to_lowercase(),
+                "from": assumed.from.name(),
             })
         })
         .collect();

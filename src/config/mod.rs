@@ -24,7 +24,7 @@ use crate::handoff::settings::Settings as Handoff;
 use company::Company;
 use document::Document;
 pub use problem::{Problem, Problems};
-use reader::{Entry, Reader};
+use reader::Reader;
 pub use secret::Secret;
 use sinks::{Email, Sinks, Team};
 use source::Source;
@@ -108,7 +108,7 @@ impl Settings {
             file: document.file.clone(),
             currency: read_currency(&root, &company),
             database: read_database(&root, document),
-            sources: source::read(&root, &company, &mut warnings),
+            sources: source::read(&root, &mut warnings),
             channels: read_channels(&root),
             handoff: company::read_handoff(&root),
             teams: sinks::read_teams(&root, &company, &mut warnings),
@@ -258,18 +258,4 @@ fn warn_of_key(reader: &Reader<'_>, name: &str, warnings: &mut Vec<Problem>) {
             mend: "use a-z, 0-9 and _".into(),
         });
     }
-}
-
-/// Reads a map of free keys to texts, noting what is neither.
-fn text_entries(reader: &Reader<'_>) -> BTreeMap<String, String> {
-    let mut entries = BTreeMap::new();
-    for (key, entry) in reader.free_entries() {
-        match entry {
-            Entry::Scalar(text) => {
-                entries.insert(key, text);
-            }
-            _ => reader.problem(&key, "must be a single value", "write `name = \"value\"`"),
-        }
-    }
-    entries
 }

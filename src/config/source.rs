@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    company::Company,
     problem::Problem,
     reader::{Entry, Reader},
-    span, text_entries, warn_of_key,
+    span, warn_of_key,
 };
 use crate::domain::record::Object;
 
@@ -85,11 +84,7 @@ pub struct Column {
 }
 
 /// Reads every `[source.*]`.
-pub fn read(
-    root: &Reader<'_>,
-    company: &Company,
-    warnings: &mut Vec<Problem>,
-) -> BTreeMap<String, Source> {
+pub fn read(root: &Reader<'_>, warnings: &mut Vec<Problem>) -> BTreeMap<String, Source> {
     let mut sources = BTreeMap::new();
     for (name, table) in root.named_tables("source") {
         warn_of_key(&table, &name, warnings);
@@ -97,7 +92,7 @@ pub fn read(
         let kind = table.text("kind");
         let kind = table.required("kind", "kind = \"csv\"", kind);
         let kind = match kind.as_deref() {
-            Some("csv") => Some(Kind::Csv(read_csv(&table, company, warnings))),
+            Some("csv") => Some(Kind::Csv(read_csv(&table, warnings))),
             Some(other) => {
                 table.problem(
                     "kind",
@@ -117,7 +112,7 @@ pub fn read(
     sources
 }
 
-fn read_csv(table: &Reader<'_>, _company: &Company, warnings: &mut Vec<Problem>) -> Csv {
+fn read_csv(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Csv {
     let complete_to =
         table.parsed("complete_to", "\"sync\", \"modified\" or a date", |text| match text {
             "sync" => Some(CompleteTo::Sync),
@@ -216,7 +211,7 @@ fn read_column(columns: &Reader<'_>, field: &str, entry: Entry<'_>) -> Option<Co
         Entry::Table(table) => {
             column.name = table.text("column");
             column.constant = table.text("const");
-            column.map = table.table("map").map(|map| text_entries(&map));
+            column.map = table.table("map").map(|map| map.entries().into_iter().collect());
             column.format = table.text("format");
             table.finish();
             if column.name.is_some() == column.constant.is_some() {

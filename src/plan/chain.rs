@@ -36,6 +36,17 @@ pub enum Provenance {
     Default,
 }
 
+impl Provenance {
+    /// The name in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Provenance::Plan => "plan",
+            Provenance::Measured { .. } => "measured",
+            Provenance::Default => "default",
+        }
+    }
+}
+
 /// A value of the chain and where it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assumption {

@@ -149,7 +149,7 @@ impl Curve {
         after + running * (1.0 - calendar.share_over(today, at))
     }
 
-    /// The day by which a share has to be there, for "until when".
+    /// Each day with its share of the whole.
     pub fn days(&self) -> impl Iterator<Item = (Date, f64)> + '_ {
         self.days.iter().map(|(day, weight)| (*day, *weight as f64 / self.total as f64))
     }

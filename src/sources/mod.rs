@@ -72,8 +72,8 @@ impl Inventory {
     }
 }
 
-/// A hash of a text, the same in every version (`DefaultHasher::new` has fixed keys, and is not
-/// promised to stay; a changed one only reads a file again or tells the operator once more).
+/// A hash of a text. `DefaultHasher::new` has fixed keys, so it is the same in every run; should a
+/// later Rust change it, a file is read again and the operator is told once more, and no more.
 pub fn id_hash(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 
 use super::{Store, StoreResult, Write, on};
@@ -347,9 +347,4 @@ fn stored_unit(row: &SqliteRow) -> StoredUnit {
         deleted: row.get(14),
         last_day: day(15),
     }
-}
-
-/// An instant's day is asked for often enough to have a name.
-pub fn day_of(at: Timestamp, zone: &jiff::tz::TimeZone) -> Date {
-    zone.to_datetime(at).date()
 }
