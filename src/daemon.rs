@@ -21,7 +21,7 @@ use crate::outbox::{
 use crate::schedule::{Job, due, week_of_due};
 use crate::sources;
 use crate::store::Store;
-use crate::sync::{self, Full, SyncReport, rollup};
+use crate::sync::{self, Full, SyncReport};
 
 /// What a step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Step {
     }
 }
 
-/// Reads one source and feeds the roll-ups.
+/// Reads one source.
 ///
 /// # Errors
 /// A sentence; it is in the store as well.
@@ -64,9 +64,9 @@ pub async fn sync_source(
     let zone = &settings.company.zone;
     let known = settings.sources.get(name).ok_or_else(|| format!("there is no source `{name}`"))?;
     let source = sources::open(name, known, zone);
-    let result = sync::run(store, name, source.as_ref(), full, clock, zone, progress).await;
-    rollup::refresh(store, zone).await.map_err(|error| error.to_string())?;
-    result.map_err(|error| error.to_string())
+    let source = source.as_ref();
+    let sync = sync::Sync { store, name, source, full, clock, zone };
+    sync::run(&sync, progress).await.map_err(|error| error.to_string())
 }
 
 /// One step of everything that is due; with `once`, every source is read whether due or not.

@@ -33,7 +33,7 @@ async fn a_newer_database_is_refused_with_a_word() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.db");
     Store::open(&path).await.unwrap().close().await;
-    execute(&path, "UPDATE _sqlx_migrations SET version = 9999 WHERE version = 6").await;
+    execute(&path, "UPDATE _sqlx_migrations SET version = 9999 WHERE version = 8").await;
     let error = Store::open(&path).await.unwrap_err().to_string();
     assert!(error.contains("newer version of paceline"), "{error}");
 }
@@ -44,11 +44,13 @@ async fn a_copy_is_kept_before_a_migration() {
     let path = folder.path().join("p.db");
     Store::open(&path).await.unwrap().close().await;
     // An older file: the last migration has not been run.
-    let older = "DELETE FROM _sqlx_migrations WHERE version = 6;
-                 DROP TABLE schedule; DROP TABLE digest; DROP TABLE excuse;";
+    let older = "DELETE FROM _sqlx_migrations WHERE version = 8;
+                 DROP TABLE contact_role; DROP TABLE activity_link;
+                 DROP INDEX activity_opportunity; DROP INDEX activity_lead;
+                 DROP INDEX owner_change_opportunity;";
     execute(&path, older).await;
     Store::open(&path).await.unwrap().close().await;
-    let copy = folder.path().join("p.before-5.bak");
+    let copy = folder.path().join("p.before-7.bak");
     let mode = std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     let bytes = std::fs::read(&copy).unwrap();
@@ -92,8 +94,52 @@ async fn a_full_disk_is_an_error_and_leaves_nothing_half_written() {
     let facts = store.facts().await.unwrap();
     let known = support::change_log(&store).await;
     assert_eq!(known, format!("{facts:?}"), "records and change log agree");
-    assert_eq!(facts.leads.len() % 2_000, 0, "whole pages only");
+    assert_eq!(facts.leads.len() % 500, 0, "whole pages only");
     store.limit_pages(1_000_000).await.unwrap();
     sync().await.unwrap();
     assert_eq!(store.facts().await.unwrap().leads.len(), 20_000);
+}
+
+#[tokio::test]
+async fn an_older_change_log_becomes_one_of_what_was_before() {
+    use sqlx::Row;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.db");
+    std::fs::write(&path, "").unwrap();
+    for sql in [
+        include_str!("../migrations/0001_records.sql"),
+        include_str!("../migrations/0002_change_log.sql"),
+        include_str!("../migrations/0003_sync.sql"),
+        include_str!("../migrations/0004_rollups.sql"),
+        "INSERT INTO change (source, object, id, kind, event_at, seen_ms, changed, fields) VALUES
+             ('s', 'lead', '1', 'put', '2026-01-05', 1000, 'created_at channel',
+              '{\"created_at\":\"2026-01-05\",\"channel\":\"a\"}'),
+             ('s', 'lead', '2', 'put', NULL, 1000, 'channel', '{\"channel\":\"x\"}'),
+             ('s', 'lead', '1', 'put', NULL, 2000, 'channel',
+              '{\"created_at\":\"2026-01-05\",\"channel\":\"b\"}'),
+             ('s', 'lead', '1', 'delete', '2026-03-01T00:00:00Z', 3000, NULL, NULL),
+             ('s', 'lead', '1', 'put', NULL, 4000, '', '{\"channel\":\"b\"}');",
+        include_str!("../migrations/0007_history.sql"),
+    ] {
+        execute(&path, sql).await;
+    }
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let rows = sqlx::query("SELECT id, seen_ms, changed, was, was_deleted_ms FROM change")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    let lines: Vec<(i64, String, String, Option<i64>)> =
+        rows.iter().map(|row| (row.get(1), row.get(2), row.get(3), row.get(4))).collect();
+    let deleted = 1_772_323_200_000;
+    let full =
+        |channel: &str| format!("{{\"created_at\":\"2026-01-05\",\"channel\":\"{channel}\"}}");
+    assert_eq!(
+        lines,
+        [
+            (2000, "channel".to_owned(), full("a"), None),
+            (3000, String::new(), full("b"), None),
+            (4000, String::new(), full("b"), Some(deleted)),
+        ]
+    );
 }

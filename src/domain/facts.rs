@@ -1,6 +1,6 @@
 //! The typed nouns that the calculations work on, and all of them together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -132,6 +132,26 @@ pub struct Change {
     pub value: Option<String>,
 }
 
+/// A contact takes part in an opportunity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContactRole {
+    /// The opportunity.
+    pub opportunity: RecordKey,
+    /// The contact's id in the same source.
+    pub lead: String,
+}
+
+/// An activity belongs to an opportunity or to a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActivityLink {
+    /// The activity.
+    pub activity: RecordKey,
+    /// The opportunity's id in the same source.
+    pub opportunity: Option<String>,
+    /// The contact's id in the same source.
+    pub lead: Option<String>,
+}
+
 /// Visits of a day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Visit {
@@ -167,8 +187,14 @@ pub struct Facts {
     pub stage_changes: Vec<Change>,
     /// Owner changes.
     pub owner_changes: Vec<Change>,
+    /// Opportunities that were merged into another one: the pair counts once.
+    pub merged: BTreeSet<RecordKey>,
+    /// Contacts of opportunities, beside the lead that each came from.
+    pub contact_roles: Vec<ContactRole>,
     /// Activities.
     pub activities: Vec<Activity>,
+    /// What activities belong to, beside what they name themselves.
+    pub activity_links: Vec<ActivityLink>,
     /// Visits.
     pub visits: Vec<Visit>,
     /// Owners by id.
@@ -191,7 +217,9 @@ impl Facts {
             _ if deleted_at.is_some() => {}
             Object::StageChange => self.stage_changes.extend(change(source, record, "to")),
             Object::OwnerChange => self.owner_changes.extend(change(source, record, "owner")),
+            Object::ContactRole => self.contact_roles.extend(contact_role(source, record)),
             Object::Activity => self.activities.extend(activity(key, record)),
+            Object::ActivityLink => self.activity_links.extend(activity_link(source, record)),
             Object::Visit => self.visits.extend(visit(record)),
             Object::Owner => {
                 self.owners.insert(record.id.clone(), owner(record));
@@ -278,6 +306,19 @@ fn activity(key: RecordKey, record: &Record) -> Option<Activity> {
         kind: text(record, "kind")?,
         at: record.moment("at")?,
         owner: text(record, "owner"),
+    })
+}
+
+fn contact_role(source: &str, record: &Record) -> Option<ContactRole> {
+    let opportunity = RecordKey { source: source.to_owned(), id: text(record, "opportunity")? };
+    Some(ContactRole { opportunity, lead: text(record, "lead")? })
+}
+
+fn activity_link(source: &str, record: &Record) -> Option<ActivityLink> {
+    Some(ActivityLink {
+        activity: RecordKey { source: source.to_owned(), id: text(record, "activity")? },
+        opportunity: text(record, "opportunity"),
+        lead: text(record, "lead"),
     })
 }
 

@@ -15,8 +15,12 @@ pub enum Object {
     StageChange,
     /// An opportunity changed hands.
     OwnerChange,
+    /// A contact takes part in an opportunity.
+    ContactRole,
     /// A call, a meeting, a mail, a task, a note.
     Activity,
+    /// An activity belongs to an opportunity or to a contact, where a vendor links it to several.
+    ActivityLink,
     /// A marketing campaign.
     Campaign,
     /// Visits of a day.
@@ -60,14 +64,16 @@ const AT: FieldKind = FieldKind::Moment;
 
 impl Object {
     /// All of them; leads before what refers to them.
-    pub const ALL: [Object; 10] = [
+    pub const ALL: [Object; 12] = [
         Object::Owner,
         Object::Campaign,
         Object::Lead,
         Object::Opportunity,
         Object::StageChange,
         Object::OwnerChange,
+        Object::ContactRole,
         Object::Activity,
+        Object::ActivityLink,
         Object::Visit,
         Object::EmailSend,
         Object::Ranking,
@@ -80,7 +86,9 @@ impl Object {
             Object::Opportunity => "opportunity",
             Object::StageChange => "stage_change",
             Object::OwnerChange => "owner_change",
+            Object::ContactRole => "contact_role",
             Object::Activity => "activity",
+            Object::ActivityLink => "activity_link",
             Object::Campaign => "campaign",
             Object::Visit => "visit",
             Object::Owner => "owner",
@@ -134,6 +142,8 @@ impl Object {
                 ("at", AT),
                 ("owner", Text),
             ],
+            Object::ContactRole => &[("opportunity", Text), ("lead", Text)],
+            Object::ActivityLink => &[("activity", Text), ("opportunity", Text), ("lead", Text)],
             Object::Campaign => &[("name", Text), ("channel", Text), ("cost", Amount)],
             Object::Visit => &[("at", AT), ("count", Count), ("channel", Text), ("campaign", Text)],
             Object::Owner => &[("email", Text), ("name", Text), ("active", Flag)],
@@ -152,6 +162,8 @@ impl Object {
         match self {
             Object::StageChange => Some(&["opportunity", "at", "to"]),
             Object::OwnerChange => Some(&["opportunity", "at", "owner"]),
+            Object::ContactRole => Some(&["opportunity", "lead"]),
+            Object::ActivityLink => Some(&["activity", "opportunity", "lead"]),
             Object::Visit => Some(&["at", "channel", "campaign"]),
             Object::Ranking => Some(&["keyword", "at"]),
             _ => None,
@@ -164,7 +176,9 @@ impl Object {
             Object::Lead | Object::Opportunity => &["created_at"],
             Object::StageChange => &["opportunity", "at", "to"],
             Object::OwnerChange => &["opportunity", "at"],
+            Object::ContactRole => &["opportunity", "lead"],
             Object::Activity => &["kind", "at"],
+            Object::ActivityLink => &["activity"],
             Object::Visit | Object::EmailSend => &["at", "count"],
             Object::Ranking => &["keyword", "at", "position"],
             Object::Campaign | Object::Owner => &[],

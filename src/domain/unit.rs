@@ -222,20 +222,10 @@ impl Unit {
         }
     }
 
-    /// The cells it counts in, with its value where it was won.
-    pub fn cells(&self) -> Vec<(Cell, i64)> {
-        let mut cells = Vec::new();
-        for contribution in self.contributions() {
-            let won = self.kind == UnitKind::Opportunity && contribution.end == End::Converted;
-            let currency = self.currency.clone().filter(|_| won).unwrap_or_default();
-            let value = if won { self.value } else { 0 };
-            let dimensions = [None].into_iter().chain(Dimension::STORED.map(Some));
-            cells.extend(dimensions.map(|dimension| {
-                let key = dimension.and_then(|d| self.key(d)).unwrap_or_default().to_owned();
-                (Cell { dimension, key, contribution, currency: currency.clone() }, value)
-            }));
-        }
-        cells
+    /// The currency and the value of a contribution, where that is a win; nothing elsewhere.
+    pub fn worth(&self, contribution: &Contribution) -> (&str, i64) {
+        let won = self.kind == UnitKind::Opportunity && contribution.end == End::Converted;
+        if won { (self.currency.as_deref().unwrap_or_default(), self.value) } else { ("", 0) }
     }
 
     fn day_of(&self, stage: Stage) -> Option<Date> {

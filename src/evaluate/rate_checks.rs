@@ -94,7 +94,7 @@ fn not_converted(
     let kind = kind_of(from);
     let mut records = Vec::new();
     for key in keys(snapshot, kind) {
-        let Some(unit) = unit_at(snapshot, &by_lead, kind, key, cut) else { continue };
+        let Some(unit) = unit_at(snapshot, &by_lead, kind, key, Some(cut)) else { continue };
         let missed = unit.contributions().into_iter().any(|c| {
             (c.from, c.to) == (from, to) && c.end != End::Converted && cohort.contains(c.entered)
         });

@@ -39,23 +39,24 @@ pub(super) fn kind_of(from: Stage) -> UnitKind {
     if from >= Stage::Opportunity { UnitKind::Opportunity } else { UnitKind::Lead }
 }
 
-/// The unit of a record as seen at a cut.
+/// The unit of a record as seen at a cut; as everything known tells it where there is none, which
+/// is what the roll-ups hold.
 pub(super) fn unit_at(
     snapshot: &Snapshot<'_>,
     by_lead: &ByLead<'_>,
     kind: UnitKind,
     key: &RecordKey,
-    cut: Timestamp,
+    cut: Option<Timestamp>,
 ) -> Option<Unit> {
     let zone = &snapshot.settings.company.zone;
     match kind {
         UnitKind::Lead => {
             let own = by_lead.get(key).into_iter().flatten().copied();
-            Unit::of_lead(snapshot.facts.leads.get(key)?, own, Some(cut), zone)
+            Unit::of_lead(snapshot.facts.leads.get(key)?, own, cut, zone)
         }
         UnitKind::Opportunity => {
             let opportunity = snapshot.facts.opportunities.get(key)?;
-            Unit::of_opportunity(opportunity, snapshot.facts.lead_of(opportunity), Some(cut), zone)
+            Unit::of_opportunity(opportunity, snapshot.facts.lead_of(opportunity), cut, zone)
         }
     }
 }
@@ -88,22 +89,21 @@ async fn entries(
         }));
     };
     // What was known at a past instant is not in the roll-ups: all of it is worked out.
-    if snapshot.known_at.is_some() {
+    // Nor is what a first load has not finished.
+    let zone = &snapshot.settings.company.zone;
+    if snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await? {
         for key in keys(snapshot, kind) {
-            if let Some(unit) = unit_at(snapshot, &by_lead, kind, key, cut) {
+            if let Some(unit) = unit_at(snapshot, &by_lead, kind, key, Some(cut)) {
                 add(&unit, 1);
             }
         }
         return Ok(entries);
     }
-    for stored in snapshot.store.units_since(day).await? {
-        if stored.unit.kind != kind {
-            continue;
+    for key in snapshot.store.units_since(kind, day).await? {
+        if let Some(unit) = unit_at(snapshot, &by_lead, kind, &key, None) {
+            add(&unit, -1);
         }
-        if !stored.deleted {
-            add(&stored.unit, -1);
-        }
-        if let Some(unit) = unit_at(snapshot, &by_lead, kind, &stored.key, cut) {
+        if let Some(unit) = unit_at(snapshot, &by_lead, kind, &key, Some(cut)) {
             add(&unit, 1);
         }
     }
@@ -286,7 +286,8 @@ pub fn negative_lag_faults(snapshot: &Snapshot<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for kind in [UnitKind::Lead, UnitKind::Opportunity] {
         for key in keys(snapshot, kind) {
-            let Some(unit) = unit_at(snapshot, &by_lead, kind, key, snapshot.clock) else {
+            let clock = Some(snapshot.clock);
+            let Some(unit) = unit_at(snapshot, &by_lead, kind, key, clock) else {
                 continue;
             };
             faults.extend(unit.negative_lags().into_iter().map(|(from, to, lag)| Fault {

@@ -149,6 +149,10 @@ pub fn ledger(input: &LedgerInput<'_>) -> Ledger {
     let touches = Touches::new(input);
     let mut ledger = Ledger::default();
     for opportunity in input.facts.opportunities.values() {
+        let gone = opportunity.deleted_at.is_some_and(|at| at <= input.clock);
+        if gone && input.facts.merged.contains(&opportunity.key) {
+            continue;
+        }
         let mut history = histories.remove(&opportunity.key).unwrap_or_default();
         history.sort(input.hours);
         let mapped = input.mapped_sources.contains(&opportunity.key.source);
@@ -247,24 +251,46 @@ fn unowned(
 struct Touches<'a> {
     by_opportunity: HashMap<(&'a str, &'a str), Vec<&'a Activity>>,
     by_lead: HashMap<(&'a str, &'a str), Vec<&'a Activity>>,
+    contacts: HashMap<&'a RecordKey, Vec<&'a str>>,
 }
 
 impl<'a> Touches<'a> {
     fn new(input: &LedgerInput<'a>) -> Touches<'a> {
-        let mut touches = Touches { by_opportunity: HashMap::new(), by_lead: HashMap::new() };
-        for activity in &input.facts.activities {
-            if !input.settings.counts_as_touch.contains(&activity.kind) {
-                continue;
-            }
-            let source = activity.key.source.as_str();
-            if let Some(id) = &activity.opportunity {
-                touches.by_opportunity.entry((source, id)).or_default().push(activity);
-            }
-            if let Some(id) = &activity.lead {
-                touches.by_lead.entry((source, id)).or_default().push(activity);
+        let mut touches = Touches {
+            by_opportunity: HashMap::new(),
+            by_lead: HashMap::new(),
+            contacts: HashMap::new(),
+        };
+        let counts = |activity: &&Activity| input.settings.counts_as_touch.contains(&activity.kind);
+        let activities: HashMap<&RecordKey, &Activity> =
+            input.facts.activities.iter().filter(counts).map(|a| (&a.key, a)).collect();
+        for activity in activities.values() {
+            let links = (activity.opportunity.as_deref(), activity.lead.as_deref());
+            touches.link(activity, links);
+        }
+        for link in &input.facts.activity_links {
+            if let Some(activity) = activities.get(&link.activity) {
+                touches.link(activity, (link.opportunity.as_deref(), link.lead.as_deref()));
             }
         }
+        for role in &input.facts.contact_roles {
+            touches.contacts.entry(&role.opportunity).or_default().push(&role.lead);
+        }
         touches
+    }
+
+    fn link(
+        &mut self,
+        activity: &'a Activity,
+        (opportunity, lead): (Option<&'a str>, Option<&'a str>),
+    ) {
+        let source = activity.key.source.as_str();
+        if let Some(id) = opportunity {
+            self.by_opportunity.entry((source, id)).or_default().push(activity);
+        }
+        if let Some(id) = lead {
+            self.by_lead.entry((source, id)).or_default().push(activity);
+        }
     }
 
     /// The first touch at or after the hand-off, by somebody of the team then or at the time of the
@@ -279,10 +305,11 @@ impl<'a> Touches<'a> {
     ) -> Option<Timestamp> {
         let source = opportunity.key.source.as_str();
         let own = self.by_opportunity.get(&(source, opportunity.key.id.as_str()));
-        let lead = opportunity.lead.as_deref();
-        let of_lead = lead.and_then(|lead| self.by_lead.get(&(source, lead)));
+        let others = self.contacts.get(&opportunity.key).into_iter().flatten().copied();
+        let contacts = opportunity.lead.as_deref().into_iter().chain(others);
+        let of_contacts = contacts.filter_map(|lead| self.by_lead.get(&(source, lead)));
         own.into_iter()
-            .chain(of_lead)
+            .chain(of_contacts)
             .flatten()
             .filter_map(|activity| {
                 let at = instant(activity.at, input.hours);

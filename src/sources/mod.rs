@@ -15,32 +15,82 @@ use tokio::sync::mpsc::Sender;
 use crate::config::source::{Kind, Source as Settings};
 use crate::domain::{Fault, Object, Record};
 
-/// A page of records with the cursor behind it.
-#[derive(Clone, Debug)]
+/// What a source read in one piece, with the cursor behind it. It is stored whole or not at all.
+#[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// What the records are.
-    pub object: Object,
-    /// The records; of those with one id the last counts.
-    pub records: Vec<Record>,
+    /// The records, by kind.
+    pub parts: Vec<Part>,
     /// What was wrong with single records.
     pub faults: Vec<Fault>,
-    /// The name of the cursor.
-    pub cursor_key: String,
-    /// Where to go on when the page is stored.
-    pub cursor: String,
-    /// The number of the pass over this origin; an interrupted one goes on under its number.
+    /// Whether `faults` is all that is wrong with these records, so that earlier ones are mended.
+    pub rechecked: bool,
+    /// The name of the cursor, and where to go on when the page is stored.
+    pub cursor: Option<(String, String)>,
+    /// The number of the pass over a file; an interrupted one goes on under its number.
     pub pass: i64,
-    /// The origin whose last page this is.
+    /// The file whose last page this is.
     pub origin_done: Option<String>,
 }
 
-/// Where a source goes on, and the clock of this sync.
+/// Records of one kind.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What they are.
+    pub object: Object,
+    /// The records; of those with one id the last counts.
+    pub records: Vec<Record>,
+    /// Records that the source no longer has, or that no longer count.
+    pub gone: Vec<Gone>,
+    /// Parents of which these are all the records: what is stored of them beside these is gone.
+    pub whole: Option<Whole>,
+}
+
+impl Part {
+    /// A part of records only.
+    pub fn of(object: Object, records: Vec<Record>) -> Part {
+        Part { object, records, gone: Vec::new(), whole: None }
+    }
+}
+
+/// A record that a source no longer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Its id.
+    pub id: String,
+    /// When it went; the sync's clock where the vendor does not tell.
+    pub at: Option<Timestamp>,
+    /// The record that it was merged into: its pair counts once, and what belonged to it follows.
+    pub into: Option<String>,
+}
+
+impl Gone {
+    /// Gone, and nothing more is known.
+    pub fn now(id: impl Into<String>) -> Gone {
+        Gone { id: id.into(), at: None, into: None }
+    }
+}
+
+/// Parents whose records are all in a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The field that names the parent.
+    pub field: &'static str,
+    /// The parents' ids.
+    pub parents: Vec<String>,
+}
+
+/// Where a source goes on, and what this sync is to do.
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
     /// The stored cursors.
     pub cursors: BTreeMap<String, String>,
-    /// The sync's clock.
+    /// The sync's clock at its start.
     pub started: Timestamp,
+    /// Whether everything is to be read, so that ids can be compared.
+    pub full: bool,
+    /// Opportunities whose hand-off may still be waiting for its first touch: their links are read
+    /// again, since vendors link activities later and tell nobody.
+    pub waiting: Vec<String>,
 }
 
 /// What a pass over everything found.

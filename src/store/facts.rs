@@ -1,23 +1,27 @@
 //! Loading everything that the pure core works on: as it stands, or as it was known at an instant.
 
-use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::{Timestamp, civil::Date};
 use sqlx::Row;
 
 use super::{
     Store, StoreResult, on,
-    records::{columns, deleted_at, record_from_json},
+    records::{columns, deleted_at, knows_merges},
 };
-use crate::domain::{Facts, Object, Record};
+use crate::domain::{Facts, Object, Record, RecordKey, unit::UnitKind};
 
 /// The objects that facts are made of; mailings and rankings have no calculation yet.
-const LOADED: [Object; 8] = [
+const LOADED: [Object; 10] = [
     Object::Owner,
     Object::Campaign,
     Object::Lead,
     Object::Opportunity,
     Object::StageChange,
     Object::OwnerChange,
+    Object::ContactRole,
     Object::Activity,
+    Object::ActivityLink,
     Object::Visit,
 ];
 
@@ -27,55 +31,89 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn facts(&self) -> StoreResult<Facts> {
+        self.load(None).await
+    }
+
+    /// Everything as it was known at an instant: the records that had been seen by then, with what
+    /// changed later taken back.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn facts_known_at(&self, known: Timestamp) -> StoreResult<Facts> {
+        self.load(Some(known)).await
+    }
+
+    async fn load(&self, known: Option<Timestamp>) -> StoreResult<Facts> {
         let mut facts = Facts::default();
         for object in LOADED {
+            let mut undone: HashMap<(String, String), Vec<super::changes::Undo>> = HashMap::new();
+            if let Some(known) = known {
+                for undo in self.changes_since(object, known).await? {
+                    undone.entry(undo.key.clone()).or_default().push(undo);
+                }
+            }
+            let merged = if knows_merges(object) { "merged_into" } else { "NULL" };
             let sql = format!(
-                "SELECT source, id, deleted_ms, {} FROM {}",
+                "SELECT source, id, deleted_ms, {merged}, {} FROM {} WHERE first_seen_ms <= ?",
                 columns(object),
                 object.name()
             );
             let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(known.map_or(i64::MAX, Timestamp::as_millisecond))
                 .fetch_all(&self.pool)
                 .await
                 .map_err(on("read facts"))?;
             for row in rows {
-                let values = (3..3 + object.fields().len()).map(|column| row.get(column)).collect();
-                let record = Record { object, id: row.get(1), values };
-                facts.add(row.get::<&str, _>(0), &record, deleted_at(row.get(2)));
+                let values = (4..4 + object.fields().len()).map(|column| row.get(column)).collect();
+                let mut record = Record { object, id: row.get(1), values };
+                let mut deleted = deleted_at(row.get(2));
+                let key = (row.get::<String, _>(0), record.id.clone());
+                for undo in undone.get(&key).into_iter().flatten() {
+                    undo.apply(&mut record, &mut deleted);
+                }
+                let merged_into: Option<&str> = row.get(3);
+                let (source, id) = key;
+                facts.add(&source, &record, deleted);
+                if object == Object::Opportunity && merged_into.is_some() && deleted.is_some() {
+                    facts.merged.insert(RecordKey { source, id });
+                }
             }
         }
         Ok(facts)
     }
 
-    /// Everything as it was known at an instant: the last line of the change log of each record that
-    /// had been seen by then.
+    /// The units to which something happened on that day or later, by the present records; a unit
+    /// of the day before may be among them.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn facts_known_at(&self, known: Timestamp) -> StoreResult<Facts> {
-        let mut facts = Facts::default();
-        for object in LOADED {
-            let rows = sqlx::query(
-                "SELECT c.source, c.id, c.kind, c.event_at, c.seen_ms, p.fields FROM change c
-                 JOIN (SELECT max(seq) AS last,
-                              max(CASE kind WHEN 'put' THEN seq END) AS last_put
-                       FROM change WHERE object = ?1 AND seen_ms <= ?2 GROUP BY source, id) l
-                   ON c.seq = l.last
-                 JOIN change p ON p.seq = l.last_put",
-            )
-            .bind(object.name())
-            .bind(known.as_millisecond())
+    pub async fn units_since(&self, kind: UnitKind, day: Date) -> StoreResult<BTreeSet<RecordKey>> {
+        // Stored instants are in UTC, so a day of any zone begins at most a day earlier.
+        let from = day.yesterday().unwrap_or(day);
+        let midnight = from.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp());
+        let midnight_ms = midnight.map_or(i64::MIN, Timestamp::as_millisecond);
+        const DEALS: &str = "max(coalesce(created_at, ''), coalesce(closed_at, '')) >= ?1";
+        let sql = match kind {
+            UnitKind::Opportunity => format!(
+                "SELECT source, id FROM opportunity WHERE {DEALS}
+                 UNION SELECT source, id FROM opportunity WHERE deleted_ms >= ?2"
+            ),
+            UnitKind::Lead => format!(
+                "SELECT source, id FROM lead
+                 WHERE max(coalesce(created_at, ''), coalesce(mql_at, ''),
+                           coalesce(disqualified_at, '')) >= ?1
+                 UNION SELECT source, id FROM lead WHERE deleted_ms >= ?2
+                 UNION SELECT source, lead FROM opportunity WHERE {DEALS} AND lead IS NOT NULL
+                 UNION SELECT source, lead FROM opportunity
+                       WHERE deleted_ms >= ?2 AND lead IS NOT NULL"
+            ),
+        };
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(from.to_string())
+            .bind(midnight_ms)
             .fetch_all(&self.pool)
             .await
-            .map_err(on("read the change log"))?;
-            for row in rows {
-                let deleted = row.get::<&str, _>(2) == "delete";
-                let record = record_from_json(object, row.get(1), row.get::<&str, _>(5))?;
-                let told = row.get::<Option<&str>, _>(3).and_then(|at| at.parse().ok());
-                let at = deleted.then(|| told.or_else(|| deleted_at(row.get(4)))).flatten();
-                facts.add(row.get::<&str, _>(0), &record, at);
-            }
-        }
-        Ok(facts)
+            .map_err(on("read recent records"))?;
+        Ok(rows.into_iter().map(|row| RecordKey { source: row.get(0), id: row.get(1) }).collect())
     }
 }

@@ -4,6 +4,7 @@
 //! is locked" as soon as two writers meet), and none spans a network call.
 
 pub mod alerts;
+pub mod changes;
 pub mod digests;
 pub mod excuses;
 pub mod facts;
@@ -13,6 +14,7 @@ pub mod records;
 pub mod rollups;
 pub mod schedule;
 pub mod sources;
+pub mod waiting;
 
 use jiff::Timestamp;
 use sqlx::{Sqlite, SqlitePool, Transaction};

@@ -1,12 +1,12 @@
-//! Records and the change log behind them.
+//! Records, and what is read of them to merge a page.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 
-use super::{StoreResult, Write, instant, on, unreadable};
-use crate::domain::{Moment, Object, Record};
+use super::{Store, StoreResult, Write, instant, on};
+use crate::domain::{Object, Record};
 
 /// Rows of one multi-row statement; 50 to 100 were measured to be fastest.
 const ROWS_PER_STATEMENT: usize = 100;
@@ -22,18 +22,19 @@ pub struct Stored {
     pub deleted: bool,
 }
 
-/// A line of the change log.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogLine {
-    /// The record after the change; its values are empty for a tombstone.
-    pub record: Record,
-    /// Whether it is a tombstone.
-    pub deleted: bool,
-    /// When it happened, as far as the record tells.
-    pub event_at: Option<Moment>,
-    /// The fields that differ.
-    pub changed: Vec<&'static str>,
+/// A record that the source no longer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The record.
+    pub id: String,
+    /// When it went.
+    pub at: Timestamp,
+    /// The record that it was merged into.
+    pub merged_into: Option<String>,
 }
+
+/// Stored records by id, with the time of their tombstone.
+pub type Loaded = HashMap<String, (Record, Option<Timestamp>)>;
 
 impl Write {
     /// What is stored of these ids.
@@ -48,9 +49,10 @@ impl Write {
     ) -> StoreResult<HashMap<String, Stored>> {
         let mut stored = HashMap::with_capacity(ids.len());
         for chunk in ids.chunks(IDS_PER_LOOKUP) {
-            let mut query = select_ids(
+            let mut query = select_where(
                 format!("SELECT id, fingerprint, deleted_ms FROM {}", object.name()),
                 source,
+                "id",
                 chunk,
             );
             let rows = query
@@ -76,25 +78,72 @@ impl Write {
         source: &str,
         object: Object,
         ids: &[&str],
-    ) -> StoreResult<HashMap<String, (Record, Option<Timestamp>)>> {
-        let mut records = HashMap::with_capacity(ids.len());
-        for chunk in ids.chunks(IDS_PER_LOOKUP) {
+    ) -> StoreResult<Loaded> {
+        self.values_where(source, object, "id", ids).await
+    }
+
+    /// The stored records whose field has one of these values.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn values_where(
+        &mut self,
+        source: &str,
+        object: Object,
+        field: &str,
+        values: &[&str],
+    ) -> StoreResult<Loaded> {
+        let mut records = HashMap::with_capacity(values.len());
+        for chunk in values.chunks(IDS_PER_LOOKUP) {
             let select =
                 format!("SELECT id, deleted_ms, {} FROM {}", columns(object), object.name());
-            let mut query = select_ids(select, source, chunk);
+            let mut query = select_where(select, source, field, chunk);
             let rows = query
                 .build()
                 .fetch_all(&mut *self.transaction)
                 .await
                 .map_err(on("read records"))?;
-            for row in rows {
-                let id: String = row.get(0);
-                let values = (2..2 + object.fields().len()).map(|column| row.get(column)).collect();
-                let record = Record { object, id: id.clone(), values };
-                records.insert(id, (record, deleted_at(row.get(1))));
-            }
+            records.extend(rows.iter().map(|row| loaded(object, row)));
         }
         Ok(records)
+    }
+
+    /// The next records of a source after an id, in the order of the ids.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn records_after(
+        &mut self,
+        source: &str,
+        object: Object,
+        id: &str,
+        limit: i64,
+    ) -> StoreResult<Loaded> {
+        let sql = format!(
+            "SELECT id, deleted_ms, {} FROM {} WHERE source = ? AND id > ? ORDER BY id LIMIT ?",
+            columns(object),
+            object.name()
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(source)
+            .bind(id)
+            .bind(limit)
+            .fetch_all(&mut *self.transaction)
+            .await
+            .map_err(on("read records"))?;
+        Ok(rows.iter().map(|row| loaded(object, row)).collect())
+    }
+
+    /// The sources that anything is stored of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn sources_of(&mut self, object: Object) -> StoreResult<Vec<String>> {
+        let sql = format!("SELECT DISTINCT source FROM {}", object.name());
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut *self.transaction)
+            .await
+            .map_err(on("list sources"))
     }
 
     /// Stores new and changed records, and takes back their tombstones.
@@ -114,6 +163,7 @@ impl Write {
             .iter()
             .map(|(name, _)| format!("\"{name}\" = excluded.\"{name}\""))
             .collect();
+        let merged = if knows_merges(object) { ", merged_into = NULL" } else { "" };
         for chunk in records.chunks(ROWS_PER_STATEMENT) {
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(format!(
                 "INSERT INTO {} (source, id, {names}, fingerprint, first_seen_ms, deleted_ms) ",
@@ -128,7 +178,7 @@ impl Write {
             });
             query.push(format!(
                 " ON CONFLICT (source, id) DO UPDATE SET {}, fingerprint = excluded.fingerprint, \
-                 deleted_ms = NULL",
+                 deleted_ms = NULL{merged}",
                 updates.join(", ")
             ));
             query.build().execute(&mut *self.transaction).await.map_err(on("store records"))?;
@@ -136,74 +186,69 @@ impl Write {
         Ok(())
     }
 
-    /// Turns records into tombstones.
+    /// Turns living records into tombstones.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn tombstone(
+    pub async fn bury(
         &mut self,
         source: &str,
         object: Object,
-        ids: &[String],
-        seen: Timestamp,
+        gone: &[Tombstone],
     ) -> StoreResult<()> {
-        for chunk in ids.chunks(IDS_PER_LOOKUP) {
-            let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new(format!("UPDATE {} SET deleted_ms = ", object.name()));
-            query.push_bind(seen.as_millisecond()).push(" WHERE source = ").push_bind(source);
-            query.push(" AND deleted_ms IS NULL AND id IN (");
-            let mut list = query.separated(", ");
-            for id in chunk {
-                list.push_bind(id);
+        let mut alike: HashMap<(i64, Option<&str>), Vec<&str>> = HashMap::new();
+        for stone in gone {
+            let key = (stone.at.as_millisecond(), stone.merged_into.as_deref());
+            alike.entry(key).or_default().push(&stone.id);
+        }
+        for ((at, into), ids) in alike {
+            for chunk in ids.chunks(IDS_PER_LOOKUP) {
+                let mut query: QueryBuilder<Sqlite> =
+                    QueryBuilder::new(format!("UPDATE {} SET deleted_ms = ", object.name()));
+                query.push_bind(at);
+                if knows_merges(object) {
+                    query.push(", merged_into = ").push_bind(into.map(str::to_owned));
+                }
+                query.push(" WHERE source = ").push_bind(source.to_owned());
+                query.push(" AND deleted_ms IS NULL AND id IN (");
+                let mut list = query.separated(", ");
+                for id in chunk {
+                    list.push_bind((*id).to_owned());
+                }
+                query.push(")");
+                query.build().execute(&mut *self.transaction).await.map_err(on("mark deleted"))?;
             }
-            query.push(")");
-            query.build().execute(&mut *self.transaction).await.map_err(on("mark deleted"))?;
         }
         Ok(())
     }
+}
 
+impl Store {
     /// The ids of a source's living records, for reconciliation.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn living_ids(&mut self, source: &str, object: Object) -> StoreResult<Vec<String>> {
+    pub async fn living_ids(&self, source: &str, object: Object) -> StoreResult<Vec<String>> {
         let sql =
             format!("SELECT id FROM {} WHERE source = ? AND deleted_ms IS NULL", object.name());
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(source)
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(&self.pool)
             .await
             .map_err(on("list ids"))
     }
+}
 
-    /// Adds lines to the change log.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn log(
-        &mut self,
-        source: &str,
-        lines: &[LogLine],
-        seen: Timestamp,
-    ) -> StoreResult<()> {
-        for chunk in lines.chunks(ROWS_PER_STATEMENT) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "INSERT INTO change (source, object, id, kind, event_at, seen_ms, changed, fields) ",
-            );
-            query.push_values(chunk, |mut row, line| {
-                row.push_bind(source)
-                    .push_bind(line.record.object.name())
-                    .push_bind(line.record.id.as_str())
-                    .push_bind(if line.deleted { "delete" } else { "put" })
-                    .push_bind(line.event_at.map(|at| at.to_string()))
-                    .push_bind(seen.as_millisecond())
-                    .push_bind((!line.deleted).then(|| line.changed.join(" ")))
-                    .push_bind((!line.deleted).then(|| fields_json(&line.record)));
-            });
-            query.build().execute(&mut *self.transaction).await.map_err(on("write the log"))?;
-        }
-        Ok(())
-    }
+/// A record from a row of `id`, `deleted_ms` and its fields.
+fn loaded(object: Object, row: &SqliteRow) -> (String, (Record, Option<Timestamp>)) {
+    let id: String = row.get(0);
+    let values = (2..2 + object.fields().len()).map(|column| row.get(column)).collect();
+    (id.clone(), (Record { object, id, values }, deleted_at(row.get(1))))
+}
+
+/// Whether an object's tombstones can name a survivor.
+pub(super) fn knows_merges(object: Object) -> bool {
+    matches!(object, Object::Lead | Object::Opportunity)
 }
 
 /// The quoted names of an object's columns.
@@ -213,38 +258,21 @@ pub(super) fn columns(object: Object) -> String {
     names.join(", ")
 }
 
-fn select_ids<'a>(select: String, source: &'a str, ids: &'a [&'a str]) -> QueryBuilder<Sqlite> {
+fn select_where<'a>(
+    select: String,
+    source: &'a str,
+    column: &str,
+    values: &'a [&'a str],
+) -> QueryBuilder<Sqlite> {
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(select);
-    query.push(" WHERE source = ").push_bind(source.to_owned()).push(" AND id IN (");
+    query.push(" WHERE source = ").push_bind(source.to_owned());
+    query.push(format!(" AND \"{column}\" IN ("));
     let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind((*id).to_owned());
+    for value in values {
+        list.push_bind((*value).to_owned());
     }
     query.push(")");
     query
-}
-
-/// A record's values as a JSON object without nulls.
-fn fields_json(record: &Record) -> String {
-    let fields: serde_json::Map<String, serde_json::Value> = record
-        .object
-        .fields()
-        .iter()
-        .zip(&record.values)
-        .filter_map(|((name, _), value)| Some(((*name).to_owned(), value.clone()?.into())))
-        .collect();
-    serde_json::Value::Object(fields).to_string()
-}
-
-/// A record from a line of the change log.
-pub(super) fn record_from_json(object: Object, id: String, json: &str) -> StoreResult<Record> {
-    let fields: HashMap<String, String> =
-        serde_json::from_str(json).map_err(unreadable("read the change log"))?;
-    let mut record = Record::empty(object, id);
-    for (name, value) in fields {
-        record.set(&name, Some(value));
-    }
-    Ok(record)
 }
 
 /// A tombstone's time.

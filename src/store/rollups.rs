@@ -1,47 +1,24 @@
-//! Units and roll-ups, and the place in the change log up to which they were fed.
+//! Roll-ups, and the small values of the `meta` table.
 
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 
 use super::{Store, StoreResult, Write, on};
 use crate::domain::{
-    Object, RecordKey,
     dimension::Dimension,
     stage::Stage,
-    unit::{Cell, Contribution, End, Unit, UnitKind},
+    unit::{Cell, Contribution, End},
 };
 
+/// The zone that the days of the roll-ups are in.
+const ZONE: &str = "rollup_zone";
+/// Set while a first load has not written its sums.
+const UNFINISHED: &str = "rollup_unfinished";
 /// Rows of one multi-row statement.
 const ROWS_PER_STATEMENT: usize = 100;
-/// Ids of one look-up.
-const IDS_PER_LOOKUP: usize = 500;
-
-/// A unit as it was fed to the roll-ups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredUnit {
-    /// Its address.
-    pub key: RecordKey,
-    /// Its days and dimensions; it contributes nothing when deleted.
-    pub unit: Unit,
-    /// Whether its record is a tombstone.
-    pub deleted: bool,
-    /// The latest day on which anything happened to it, its deletion included.
-    pub last_day: Option<Date>,
-}
 
 /// A cell with its count and its value in ten-thousandths.
 pub type CellCount = (Cell, i64, i64);
-
-/// Records of the change log that roll-ups have not seen.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Unseen {
-    /// The last line.
-    pub last_seq: i64,
-    /// The records, by source.
-    pub records: BTreeMap<(String, Object), Vec<String>>,
-}
 
 impl Store {
     /// All cells of a pair of stages and a dimension (the total when none).
@@ -67,21 +44,14 @@ impl Store {
         Ok(rows.iter().filter_map(|row| cell(row, from, to, dimension)).collect())
     }
 
-    /// Units to which something happened on that day or later.
+    /// Whether the roll-ups are those of the records, with days in this zone. They are not while a
+    /// first load runs, or after one that was cut off.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn units_since(&self, day: Date) -> StoreResult<Vec<StoredUnit>> {
-        let rows = sqlx::query(
-            "SELECT kind, source, id, channel, campaign, owner, segment, currency, value, lead_day,
-                    mql_day, opportunity_day, won_day, lost_day, deleted, last_day
-             FROM unit WHERE last_day >= ?",
-        )
-        .bind(day.to_string())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(on("read units"))?;
-        Ok(rows.iter().map(stored_unit).collect())
+    pub async fn rollups_are_sound(&self, zone: &TimeZone) -> StoreResult<bool> {
+        let same_zone = self.meta(ZONE).await?.is_some_and(|known| known == zone_name(zone));
+        Ok(same_zone && self.meta(UNFINISHED).await?.is_none())
     }
 
     /// A value of the `meta` table.
@@ -112,144 +82,6 @@ impl Write {
         .execute(&mut *self.transaction)
         .await
         .map_err(on("write meta"))?;
-        Ok(())
-    }
-
-    /// The next lines of the change log after `seq`.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn changes_after(&mut self, seq: i64, limit: i64) -> StoreResult<Option<Unseen>> {
-        let rows = sqlx::query(
-            "SELECT seq, source, object, id FROM change WHERE seq > ? ORDER BY seq LIMIT ?",
-        )
-        .bind(seq)
-        .bind(limit)
-        .fetch_all(&mut *self.transaction)
-        .await
-        .map_err(on("read the change log"))?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        let mut unseen = Unseen { last_seq: last.get(0), ..Unseen::default() };
-        for row in &rows {
-            if let Some(object) = Object::from_name(row.get(2)) {
-                unseen.records.entry((row.get(1), object)).or_default().push(row.get(3));
-            }
-        }
-        Ok(Some(unseen))
-    }
-
-    /// Every lead that these opportunities ever came from.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn leads_ever(&mut self, source: &str, ids: &[&str]) -> StoreResult<Vec<String>> {
-        let select = "SELECT DISTINCT json_extract(fields, '$.lead') FROM change
-             WHERE object = 'opportunity' AND kind = 'put' AND source = ";
-        self.ids_where(select, source, "id", ids).await
-    }
-
-    /// The opportunities that came from these leads.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn opportunities_of(
-        &mut self,
-        source: &str,
-        leads: &[&str],
-    ) -> StoreResult<Vec<String>> {
-        self.ids_where("SELECT id FROM opportunity WHERE source = ", source, "lead", leads).await
-    }
-
-    async fn ids_where(
-        &mut self,
-        select: &str,
-        source: &str,
-        column: &str,
-        values: &[&str],
-    ) -> StoreResult<Vec<String>> {
-        let mut found = Vec::new();
-        for chunk in values.chunks(IDS_PER_LOOKUP) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(select);
-            query.push_bind(source.to_owned()).push(format!(" AND {column} IN ("));
-            let mut list = query.separated(", ");
-            for value in chunk {
-                list.push_bind((*value).to_owned());
-            }
-            query.push(")");
-            let rows = query
-                .build_query_scalar::<Option<String>>()
-                .fetch_all(&mut *self.transaction)
-                .await
-                .map_err(on("look up related records"))?;
-            found.extend(rows.into_iter().flatten());
-        }
-        Ok(found)
-    }
-
-    /// The units of these records as they were last fed.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn units(
-        &mut self,
-        kind: UnitKind,
-        source: &str,
-        ids: &[&str],
-    ) -> StoreResult<BTreeMap<String, StoredUnit>> {
-        let mut units = BTreeMap::new();
-        for chunk in ids.chunks(IDS_PER_LOOKUP) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "SELECT kind, source, id, channel, campaign, owner, segment, currency, value, \
-                 lead_day, mql_day, opportunity_day, won_day, lost_day, deleted, last_day \
-                 FROM unit WHERE kind = ",
-            );
-            query.push_bind(kind.name()).push(" AND source = ").push_bind(source.to_owned());
-            query.push(" AND id IN (");
-            let mut list = query.separated(", ");
-            for id in chunk {
-                list.push_bind((*id).to_owned());
-            }
-            query.push(")");
-            let rows =
-                query.build().fetch_all(&mut *self.transaction).await.map_err(on("read units"))?;
-            units.extend(rows.iter().map(stored_unit).map(|unit| (unit.key.id.clone(), unit)));
-        }
-        Ok(units)
-    }
-
-    /// Stores units in place of what was stored of them.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn put_units(&mut self, units: &[StoredUnit]) -> StoreResult<()> {
-        let day = |day: Option<Date>| day.map(|day| day.to_string());
-        for chunk in units.chunks(ROWS_PER_STATEMENT) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "INSERT OR REPLACE INTO unit (kind, source, id, channel, campaign, owner, segment, \
-                 currency, value, lead_day, mql_day, opportunity_day, won_day, lost_day, deleted, \
-                 last_day) ",
-            );
-            query.push_values(chunk, |mut row, stored| {
-                let unit = &stored.unit;
-                row.push_bind(unit.kind.name())
-                    .push_bind(&stored.key.source)
-                    .push_bind(&stored.key.id)
-                    .push_bind(&unit.channel)
-                    .push_bind(&unit.campaign)
-                    .push_bind(&unit.owner)
-                    .push_bind(&unit.segment)
-                    .push_bind(&unit.currency)
-                    .push_bind(unit.value)
-                    .push_bind(day(unit.lead_day))
-                    .push_bind(day(unit.mql_day))
-                    .push_bind(day(unit.opportunity_day))
-                    .push_bind(day(unit.won_day))
-                    .push_bind(day(unit.lost_day))
-                    .push_bind(stored.deleted)
-                    .push_bind(day(stored.last_day));
-            });
-            query.build().execute(&mut *self.transaction).await.map_err(on("store units"))?;
-        }
         Ok(())
     }
 
@@ -289,19 +121,38 @@ impl Write {
         Ok(())
     }
 
-    /// Empties units and roll-ups, for a rebuild from nothing.
+    /// Marks the roll-ups as lacking the sums of a first load, or as whole again.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn clear_rollups(&mut self) -> StoreResult<()> {
-        for table in ["DELETE FROM rollup", "DELETE FROM unit"] {
-            sqlx::query(table)
-                .execute(&mut *self.transaction)
-                .await
-                .map_err(on("empty the roll-ups"))?;
+    pub async fn mark_rollups_unfinished(&mut self, unfinished: bool) -> StoreResult<()> {
+        if unfinished {
+            return self.set_meta(UNFINISHED, "1").await;
         }
+        sqlx::query("DELETE FROM meta WHERE key = ?")
+            .bind(UNFINISHED)
+            .execute(&mut *self.transaction)
+            .await
+            .map_err(on("write meta"))?;
         Ok(())
     }
+
+    /// Empties the roll-ups, for a rebuild with days in this zone.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn clear_rollups(&mut self, zone: &TimeZone) -> StoreResult<()> {
+        self.set_meta(ZONE, &zone_name(zone)).await?;
+        sqlx::query("DELETE FROM rollup")
+            .execute(&mut *self.transaction)
+            .await
+            .map_err(on("empty the roll-ups"))?;
+        Ok(())
+    }
+}
+
+fn zone_name(zone: &TimeZone) -> String {
+    zone.iana_name().unwrap_or("UTC").to_owned()
 }
 
 fn dimension_name(dimension: Option<Dimension>) -> &'static str {
@@ -323,28 +174,4 @@ fn cell(
     };
     let cell = Cell { dimension, key: row.get(0), contribution, currency: row.get(4) };
     Some((cell, row.get(5), row.get(6)))
-}
-
-fn stored_unit(row: &SqliteRow) -> StoredUnit {
-    let day = |column: usize| row.get::<Option<&str>, _>(column).and_then(|day| day.parse().ok());
-    let lead = row.get::<&str, _>(0) == UnitKind::Lead.name();
-    StoredUnit {
-        key: RecordKey { source: row.get(1), id: row.get(2) },
-        unit: Unit {
-            kind: if lead { UnitKind::Lead } else { UnitKind::Opportunity },
-            channel: row.get(3),
-            campaign: row.get(4),
-            owner: row.get(5),
-            segment: row.get(6),
-            currency: row.get(7),
-            value: row.get(8),
-            lead_day: day(9),
-            mql_day: day(10),
-            opportunity_day: day(11),
-            won_day: day(12),
-            lost_day: day(13),
-        },
-        deleted: row.get(14),
-        last_day: day(15),
-    }
 }

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{Store, StoreResult, Write, instant, on};
-use crate::domain::Fault;
+use crate::domain::{Fault, Object};
 
 /// Rows of one multi-row statement.
 const ROWS_PER_STATEMENT: usize = 100;
+/// Ids of one statement.
+const IDS_PER_STATEMENT: usize = 500;
 
 /// How a source stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +84,20 @@ impl Store {
             .await
             .map_err(on("read cursors"))?;
         Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Whether any fault of a source is noted.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn has_faults(&self, source: &str) -> StoreResult<bool> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM data_fault WHERE source = ? LIMIT 1")
+                .bind(source)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(on("look for data faults"))?;
+        Ok(found.is_some())
     }
 
     /// Every fault of every source.
@@ -179,6 +195,35 @@ impl Write {
             .execute(&mut *self.transaction)
             .await
             .map_err(on("forget mended data faults"))?;
+        Ok(())
+    }
+
+    /// Forgets the faults of records that were read again.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn forget_faults_of(
+        &mut self,
+        source: &str,
+        object: Object,
+        ids: &[&str],
+    ) -> StoreResult<()> {
+        for chunk in ids.chunks(IDS_PER_STATEMENT) {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("DELETE FROM data_fault WHERE source = ");
+            query.push_bind(source.to_owned()).push(" AND object = ").push_bind(object.name());
+            query.push(" AND record IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind((*id).to_owned());
+            }
+            query.push(")");
+            query
+                .build()
+                .execute(&mut *self.transaction)
+                .await
+                .map_err(on("forget mended data faults"))?;
+        }
         Ok(())
     }
 

@@ -1,57 +1,133 @@
-//! What a page changes: pure.
+//! What a batch of pages changes: pure.
 
 use std::collections::HashMap;
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::domain::record::FieldKind;
-use crate::domain::{Moment, Record};
-use crate::store::records::{LogLine, Stored};
+use crate::domain::{Fault, Moment, Object, Record};
+use crate::sources::{Gone, Page, Part, Whole};
+use crate::store::changes::Change;
+use crate::store::records::Stored;
 
-/// Of records with the same id in one page, the last one counts.
-pub fn last_of_each(records: Vec<Record>) -> Vec<Record> {
-    let mut last: HashMap<String, usize> = HashMap::with_capacity(records.len());
-    for (index, record) in records.iter().enumerate() {
-        last.insert(record.id.clone(), index);
+/// Pages put together, by kind of record.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Kinds in the order of their first page.
+    pub parts: Vec<Merged>,
+    /// Faults with the pass that found them.
+    pub faults: Vec<(i64, Vec<Fault>)>,
+    /// Where to go on.
+    pub cursors: Vec<(String, String)>,
+    /// Files that were read to their end, with the pass.
+    pub origins_done: Vec<(String, i64)>,
+    /// Records read.
+    pub read: u64,
+}
+
+/// The records of one kind; each id is there once, as its last page told it.
+#[derive(Debug)]
+pub struct Merged {
+    /// The kind.
+    pub object: Object,
+    /// What there is.
+    pub records: Vec<Record>,
+    /// What is gone.
+    pub gone: Vec<Gone>,
+    /// Parents of which all records are here.
+    pub whole: Vec<Whole>,
+    /// Whether the faults of these records are told anew.
+    pub rechecked: bool,
+}
+
+impl Merged {
+    /// Nothing of a kind yet.
+    pub fn empty(object: Object) -> Merged {
+        let (records, gone, whole) = (Vec::new(), Vec::new(), Vec::new());
+        Merged { object, records, gone, whole, rechecked: false }
     }
-    records
-        .into_iter()
-        .enumerate()
-        .filter(|(index, record)| last.get(&record.id) == Some(index))
-        .map(|(_, record)| record)
-        .collect()
+
+    /// Every id that is told something about.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let gone = self.gone.iter().map(|gone| gone.id.as_str());
+        self.records.iter().map(|record| record.id.as_str()).chain(gone)
+    }
 }
 
-/// The records that are new, differ from what is stored, or come back from deletion.
-pub fn changed<'a>(records: &'a [Record], stored: &HashMap<String, Stored>) -> Vec<&'a Record> {
-    records
-        .iter()
-        .filter(|record| {
-            stored
-                .get(&record.id)
-                .is_none_or(|old| old.deleted || old.fingerprint != record.fingerprint())
-        })
-        .collect()
+/// Puts pages together.
+pub fn batch(pages: Vec<Page>) -> Batch {
+    let mut batch = Batch::default();
+    let mut parts: Vec<Vec<Part>> = Vec::new();
+    let mut rechecked = false;
+    for page in pages {
+        rechecked |= page.rechecked;
+        batch.faults.push((page.pass, page.faults));
+        batch.cursors.extend(page.cursor);
+        batch.origins_done.extend(page.origin_done.map(|origin| (origin, page.pass)));
+        for part in page.parts {
+            batch.read += part.records.len() as u64;
+            match parts.iter_mut().find(|same| same[0].object == part.object) {
+                Some(same) => same.push(part),
+                None => parts.push(vec![part]),
+            }
+        }
+    }
+    batch.parts = parts.into_iter().map(merged).collect();
+    batch.parts.iter_mut().for_each(|part| part.rechecked = rechecked);
+    batch
 }
 
-/// The line of the change log for a record that was new or differs.
+fn merged(parts: Vec<Part>) -> Merged {
+    let object = parts[0].object;
+    let mut merged = Merged::empty(object);
+    let count = parts.iter().map(|part| part.records.len()).sum();
+    // The last word on each id: a place among the records, or none when it went after that.
+    let mut last: HashMap<String, Option<usize>> = HashMap::with_capacity(count);
+    let mut gone: HashMap<String, Gone> = HashMap::new();
+    let mut records: Vec<Record> = Vec::with_capacity(count);
+    for part in parts {
+        merged.whole.extend(part.whole);
+        for record in part.records {
+            last.insert(record.id.clone(), Some(records.len()));
+            records.push(record);
+        }
+        for one in part.gone {
+            last.insert(one.id.clone(), None);
+            gone.insert(one.id.clone(), one);
+        }
+    }
+    gone.retain(|id, _| last.get(id) == Some(&None));
+    merged.gone = gone.into_values().collect();
+    merged.gone.sort_by(|a, b| a.id.cmp(&b.id));
+    let counts = |(index, record): &(usize, Record)| last.get(&record.id) == Some(&Some(*index));
+    merged.records = records.into_iter().enumerate().filter(counts).map(|(_, r)| r).collect();
+    merged
+}
+
+/// Whether a record is new, differs from what is stored, or comes back from deletion.
+pub fn is_changed(record: &Record, stored: Option<&Stored>) -> bool {
+    stored.is_none_or(|old| old.deleted || old.fingerprint != record.fingerprint())
+}
+
+/// The line of the change log for a stored record that differs, or comes back.
 ///
 /// The event's time is the latest time among the changed fields that is not in the future; where
 /// only other fields changed it is not known.
-pub fn log_line(
+pub fn change(
     record: &Record,
-    old: Option<&Record>,
+    old: &Record,
+    was_deleted_at: Option<Timestamp>,
     seen: Timestamp,
     zone: &TimeZone,
-) -> LogLine {
-    let mut changed = Vec::new();
+) -> Change {
+    let mut was = Vec::new();
     let mut event_at: Option<(Timestamp, Moment)> = None;
     for (index, (name, kind)) in record.object.fields().iter().enumerate() {
         let value = &record.values[index];
-        if old.map_or(value.is_none(), |old| old.values[index] == *value) {
+        if old.values[index] == *value {
             continue;
         }
-        changed.push(*name);
+        was.push((*name, old.values[index].clone()));
         if *kind != FieldKind::Moment || *name == "expected_close" {
             continue;
         }
@@ -64,18 +140,29 @@ pub fn log_line(
             event_at = Some((at, moment));
         }
     }
-    LogLine {
-        record: record.clone(),
-        deleted: false,
+    Change {
+        object: record.object,
+        id: record.id.clone(),
         event_at: event_at.map(|(_, moment)| moment),
-        changed,
+        was,
+        was_deleted_at,
+    }
+}
+
+/// The line of the change log for a record that went.
+pub fn burial(object: Object, id: &str, at: Timestamp) -> Change {
+    Change {
+        object,
+        id: id.to_owned(),
+        event_at: Some(Moment::Instant(at)),
+        was: Vec::new(),
+        was_deleted_at: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Object;
 
     fn lead(id: &str, channel: &str) -> Record {
         let mut record = Record::empty(Object::Lead, id);
@@ -84,32 +171,46 @@ mod tests {
         record
     }
 
+    fn page(records: Vec<Record>, gone: &[&str]) -> Page {
+        let gone = gone.iter().map(|id| Gone::now(*id)).collect();
+        Page { parts: vec![Part { gone, ..Part::of(Object::Lead, records) }], ..Page::default() }
+    }
+
     #[test]
-    fn the_last_of_two_rows_with_one_id_counts() {
-        let kept = last_of_each(vec![lead("1", "a"), lead("2", "a"), lead("1", "b")]);
-        let kept: Vec<_> = kept.iter().map(|r| (r.id.as_str(), r.get("channel"))).collect();
-        assert_eq!(kept, [("2", Some("a")), ("1", Some("b"))]);
+    fn the_last_word_on_an_id_counts_over_all_pages() {
+        let pages = vec![
+            page(vec![lead("1", "a"), lead("2", "a"), lead("1", "b")], &["3"]),
+            page(vec![lead("3", "c")], &["2"]),
+        ];
+        let batch = batch(pages);
+        assert_eq!((batch.read, batch.parts.len()), (4, 1));
+        let merged = &batch.parts[0];
+        let kept: Vec<_> =
+            merged.records.iter().map(|r| (r.id.as_str(), r.get("channel"))).collect();
+        assert_eq!(kept, [("1", Some("b")), ("3", Some("c"))]);
+        assert_eq!(merged.gone, [Gone::now("2")]);
     }
 
     #[test]
     fn an_unchanged_row_is_no_change_and_a_deleted_one_comes_back() {
         let record = lead("1", "a");
-        let entry = |deleted| Stored { fingerprint: record.fingerprint(), deleted };
-        let stored = |deleted| HashMap::from([("1".to_owned(), entry(deleted))]);
-        let records = [record.clone()];
-        assert!(changed(&records, &stored(false)).is_empty());
-        assert_eq!(changed(&records, &stored(true)).len(), 1);
+        let stored = |deleted| Stored { fingerprint: record.fingerprint(), deleted };
+        assert!(!is_changed(&record, Some(&stored(false))));
+        assert!(is_changed(&record, Some(&stored(true))));
+        assert!(is_changed(&record, None));
     }
 
     #[test]
-    fn the_event_is_the_latest_changed_time_that_is_not_in_the_future() {
+    fn a_change_keeps_what_was_and_when_it_happened() {
         let old = lead("1", "a");
         let mut new = old.clone();
         new.set("mql_at", Some("2026-02-01T10:00:00Z".into()));
         new.set("disqualified_at", Some("2031-01-01".into()));
+        new.set("channel", Some("b".into()));
         let seen = "2026-03-01T00:00:00Z".parse().unwrap();
-        let line = log_line(&new, Some(&old), seen, &TimeZone::UTC);
-        assert_eq!(line.changed, ["mql_at", "disqualified_at"]);
-        assert_eq!(line.event_at, Moment::parse("2026-02-01T10:00:00Z"));
+        let change = change(&new, &old, None, seen, &TimeZone::UTC);
+        let was = [("mql_at", None), ("disqualified_at", None), ("channel", Some("a".to_owned()))];
+        assert_eq!(change.was, was);
+        assert_eq!(change.event_at, Moment::parse("2026-02-01T10:00:00Z"), "not the future one");
     }
 }

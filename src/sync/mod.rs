@@ -1,21 +1,45 @@
 //! Running a source: fetch ahead, merge, commit pages with the cursor behind them.
 //!
-//! The source reads in its own task, a few pages ahead of the one writer. A page, its faults and its
-//! cursor are one transaction, so a kill at any moment loses nothing and repeats nothing.
+//! The source reads ahead of the one writer. Pages, their faults and their cursors are one
+//! transaction, so a kill at any moment loses nothing and repeats nothing.
 
 pub mod merge;
 pub mod rollup;
+pub mod units;
+mod writer;
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::domain::{Moment, Object};
+use crate::domain::Object;
 use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError};
-use crate::store::{Store, StoreError, records::LogLine};
+use crate::store::{Store, StoreError};
+use writer::Writer;
 
 /// Pages that a source may be ahead of the writer.
-const PAGES_AHEAD_MAX: usize = 8;
+const PAGES_AHEAD_MAX: usize = 64;
+/// Records after which a transaction takes no further page.
+const RECORDS_PER_COMMIT: usize = 10_000;
+
+/// Who is told how many records were read so far.
+pub type Progress<'a> = dyn Fn(u64) + std::marker::Sync + 'a;
+
+/// A sync that is to be made.
+pub struct Sync<'a> {
+    /// Where records go.
+    pub store: &'a Store,
+    /// The source's key in the configuration.
+    pub name: &'a str,
+    /// Where they come from.
+    pub source: &'a dyn Source,
+    /// Whether ids are compared.
+    pub full: Full,
+    /// The time.
+    pub clock: &'a Clock,
+    /// The company's zone.
+    pub zone: &'a TimeZone,
+}
 
 /// What a sync did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,139 +99,92 @@ pub enum SyncError {
 ///
 /// # Errors
 /// When not everything could be read or stored; completeness then stays where it was.
-pub async fn run(
-    store: &Store,
-    name: &str,
-    source: &dyn Source,
-    full: Full,
-    clock: &Clock,
-    zone: &TimeZone,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<SyncReport, SyncError> {
-    let started = clock.now();
-    let cursors = store.cursors(name).await?;
-    let (sender, mut pages) = mpsc::channel(PAGES_AHEAD_MAX);
-    let reading = source.read(ReadRequest { cursors, started }, sender);
-    let mut report = SyncReport::default();
-    let counted = &mut report;
-    // The writer owns its end of the channel: when it fails, the channel closes and the reader ends.
-    let writing = async move {
-        while let Some(page) = pages.recv().await {
-            commit_page(store, name, page, started, zone, counted).await?;
-            progress(counted.read);
-        }
-        Ok::<(), StoreError>(())
-    };
-    let (read, written) = tokio::join!(reading, writing);
-    if let Err(error) = written {
-        return Err(error.into());
+pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport, SyncError> {
+    let started = sync.clock.now();
+    let cursors = sync.store.cursors(sync.name).await?;
+    let mut writer =
+        Writer::new(sync.store, sync.name, started, sync.zone, cursors.is_empty()).await?;
+    let (sender, pages) = mpsc::channel(PAGES_AHEAD_MAX);
+    let mut waiting = Vec::new();
+    if sync.source.provides(Object::ActivityLink, "activity") {
+        waiting = sync.store.waiting_hand_offs(sync.name, started).await?;
     }
-    let result = match read {
-        Ok(complete) => finish(store, name, &complete, started, full, &mut report).await,
-        Err(error) => Err(error.into()),
+    let full = sync.full != Full::No;
+    let reading = sync.source.read(ReadRequest { cursors, started, full, waiting }, sender);
+    let (read, written) = tokio::join!(reading, write_all(&mut writer, pages, progress));
+    let result = match (read, written) {
+        (_, Err(error)) => Err(error.into()),
+        (Err(error), Ok(())) => Err(error.into()),
+        (Ok(complete), Ok(())) => finish(sync, &mut writer, &complete, started).await,
     };
-    if let Err(error) = &result {
-        let mut write = store.begin().await?;
-        write.finish_sync(name, started, Err(&error.to_string())).await?;
-        write.commit().await?;
-    }
-    result.map(|()| report)
+    writer.finish().await?;
+    let mut write = sync.store.begin().await?;
+    let outcome = result.as_ref().map(|to| *to).map_err(ToString::to_string);
+    let outcome = outcome.as_ref().map(|to| *to).map_err(String::as_str);
+    write.finish_sync(sync.name, started, outcome).await?;
+    write.commit().await?;
+    result.map(|_| writer.report)
 }
 
-/// Everything was read: ids are compared where asked for, and completeness moves.
+/// Takes pages as they come. While a transaction runs the reader goes on, so the next one takes all
+/// that has come meanwhile: many pages when the source is quick, one when it is slow.
+///
+/// The writer owns its end of the channel: when it fails, the channel closes and the reader ends.
+async fn write_all(
+    writer: &mut Writer<'_>,
+    mut pages: mpsc::Receiver<Page>,
+    progress: &Progress<'_>,
+) -> Result<(), StoreError> {
+    while let Some(page) = pages.recv().await {
+        let mut taken = vec![page];
+        let mut records: usize = 0;
+        while records < RECORDS_PER_COMMIT {
+            let Ok(page) = pages.try_recv() else { break };
+            records += page.parts.iter().map(|part| part.records.len()).sum::<usize>();
+            taken.push(page);
+        }
+        writer.commit(taken).await?;
+        progress(writer.report.read);
+    }
+    Ok(())
+}
+
+/// Everything was read: ids are compared where asked for. Gives how far the data is complete.
 async fn finish(
-    store: &Store,
-    name: &str,
+    sync: &Sync<'_>,
+    writer: &mut Writer<'_>,
     complete: &Complete,
     started: Timestamp,
-    full: Full,
-    report: &mut SyncReport,
-) -> Result<(), SyncError> {
-    let mut write = store.begin().await?;
-    if full != Full::No {
+) -> Result<Timestamp, SyncError> {
+    if sync.full != Full::No {
         for inventory in &complete.inventories {
-            let to = complete.complete_to;
-            let found = reconcile(&mut write, name, inventory, started, to, full);
-            report.deleted += found.await?;
+            reconcile(sync, writer, inventory, complete.complete_to.min(started)).await?;
         }
     }
-    write.finish_sync(name, started, Ok(complete.complete_to)).await?;
-    write.commit().await?;
-    Ok(())
-}
-
-async fn commit_page(
-    store: &Store,
-    name: &str,
-    page: Page,
-    seen: Timestamp,
-    zone: &TimeZone,
-    report: &mut SyncReport,
-) -> Result<(), StoreError> {
-    let mut write = store.begin().await?;
-    report.read += page.records.len() as u64;
-    report.faults += page.faults.len() as u64;
-    let records = merge::last_of_each(page.records);
-    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let stored = write.stored(name, page.object, &ids).await?;
-    let changed = merge::changed(&records, &stored);
-    let known: Vec<&str> = changed
-        .iter()
-        .map(|record| record.id.as_str())
-        .filter(|id| stored.contains_key(*id))
-        .collect();
-    let old = write.values(name, page.object, &known).await?;
-    let lines: Vec<LogLine> = changed
-        .iter()
-        .map(|record| merge::log_line(record, old.get(&record.id).map(|(old, _)| old), seen, zone))
-        .collect();
-    write.put(name, page.object, &changed, seen).await?;
-    write.log(name, &lines, seen).await?;
-    write.note_faults(&page.faults, page.pass, seen).await?;
-    if let Some(origin) = &page.origin_done {
-        write.forget_faults(name, origin, page.pass).await?;
-    }
-    write.set_cursor(name, &page.cursor_key, &page.cursor).await?;
-    write.commit().await?;
-    report.changed += lines.len() as u64;
-    Ok(())
+    Ok(complete.complete_to)
 }
 
 /// Turns what the source no longer has into tombstones.
 ///
 /// They are dated at the end of what the source tells, so that figures up to there leave them out.
 async fn reconcile(
-    write: &mut crate::store::Write,
-    name: &str,
+    sync: &Sync<'_>,
+    writer: &mut Writer<'_>,
     inventory: &Inventory,
-    seen: Timestamp,
-    complete_to: Timestamp,
-    full: Full,
-) -> Result<u64, SyncError> {
+    at: Timestamp,
+) -> Result<(), SyncError> {
     let object = inventory.object;
-    let living = write.living_ids(name, object).await?;
+    let living = sync.store.living_ids(sync.name, object).await?;
     let known = living.len();
     let gone: Vec<String> = living.into_iter().filter(|id| !inventory.contains(id)).collect();
-    if full == Full::Checked && gone.len() >= IMPLAUSIBLE_MIN && gone.len() * 2 > known {
+    if sync.full == Full::Checked && gone.len() >= IMPLAUSIBLE_MIN && gone.len() * 2 > known {
         return Err(SyncError::Implausible {
-            name: name.to_owned(),
+            name: sync.name.to_owned(),
             object: object.name(),
             gone: gone.len(),
             known,
         });
     }
-    let at = complete_to.min(seen);
-    let lines: Vec<LogLine> = gone.iter().map(|id| tombstone(object, id, at)).collect();
-    write.tombstone(name, object, &gone, at).await?;
-    write.log(name, &lines, seen).await?;
-    Ok(gone.len() as u64)
-}
-
-fn tombstone(object: Object, id: &str, at: Timestamp) -> LogLine {
-    LogLine {
-        record: crate::domain::Record::empty(object, id),
-        deleted: true,
-        event_at: Some(Moment::Instant(at)),
-        changed: Vec::new(),
-    }
+    writer.bury(object, gone, at).await?;
+    Ok(())
 }

@@ -15,14 +15,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    Boxed, Complete, Discovered, Inventory, Page, Probe, ReadRequest, Source, SourceError, id_hash,
+    Boxed, Complete, Discovered, Inventory, Page, Part, Probe, ReadRequest, Source, SourceError,
+    id_hash,
 };
 use crate::config::source::{CompleteTo, Csv, CsvFile};
 use crate::domain::{Fault, Object};
 use file::Opened;
 
 /// Rows of a page.
-const ROWS_PER_PAGE: usize = 2_000;
+const ROWS_PER_PAGE: usize = 500;
 /// Faults that are listed of one file; more are counted in the last of them.
 const FAULTS_PER_FILE_MAX: usize = 10_000;
 /// Different values of a field that `discover` keeps apart.
@@ -121,16 +122,9 @@ impl CsvSource {
         let mut faults_listed = 0;
         let mut more = true;
         while more {
-            let mut page = Page {
-                object: file.object,
-                records: Vec::with_capacity(ROWS_PER_PAGE),
-                faults: Vec::new(),
-                cursor_key: cursor_key.clone(),
-                cursor: String::new(),
-                pass,
-                origin_done: None,
-            };
-            while page.records.len() < ROWS_PER_PAGE && page.faults.len() < ROWS_PER_PAGE {
+            let mut records = Vec::with_capacity(ROWS_PER_PAGE);
+            let mut page = Page { pass, ..Page::default() };
+            while records.len() < ROWS_PER_PAGE && page.faults.len() < ROWS_PER_PAGE {
                 let Some(row) = opened.next_row()? else {
                     more = false;
                     break;
@@ -142,7 +136,7 @@ impl CsvSource {
                 let last = |id: &str| {
                     last_rows.get(&id_hash(id)).is_none_or(|l| *l == (index, opened.rows_read))
                 };
-                page.records.extend(opened.record(&row, last, &mut found));
+                records.extend(opened.record(&row, last, &mut found));
                 let room = FAULTS_PER_FILE_MAX.saturating_sub(faults_listed);
                 faults_listed += found.len();
                 page.faults.extend(found.into_iter().take(room).map(|fault| Fault {
@@ -160,7 +154,9 @@ impl CsvSource {
                 row: opened.rows_read,
                 done: !more,
             };
-            page.cursor = serde_json::to_string(&cursor).unwrap_or_default();
+            let cursor = serde_json::to_string(&cursor).unwrap_or_default();
+            page.cursor = Some((cursor_key.clone(), cursor));
+            page.parts = vec![Part::of(file.object, records)];
             pages.blocking_send(page).map_err(|_| SourceError::StoreGone)?;
         }
         Ok(())

@@ -1,0 +1,52 @@
+//! Hand-offs that may still wait for their first touch.
+
+use jiff::Timestamp;
+
+use super::{Store, StoreResult, on};
+
+/// Hand-offs that are asked for again at every sync.
+const WAITING_MAX: i64 = 10_000;
+/// A closed opportunity waits no longer than a month.
+const RECENT_SECS: i64 = 30 * 86_400;
+
+impl Store {
+    /// Opportunities whose last hand-off may still wait for its first touch: open ones, and others
+    /// of the last month, that their owner is not known to have touched since. More than wait may be
+    /// among them, never less; the newest come first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn waiting_hand_offs(
+        &self,
+        source: &str,
+        now: Timestamp,
+    ) -> StoreResult<Vec<String>> {
+        let recent = Timestamp::from_second(now.as_second() - RECENT_SECS).unwrap_or(now);
+        let touched =
+            "a.owner = o.owner AND a.kind NOT IN ('note', 'email_in') AND a.\"at\" >= o.since";
+        let linked = "SELECT 1 FROM activity_link l
+                      JOIN activity a ON a.source = l.source AND a.id = l.activity
+                      WHERE l.source = o.source AND a.deleted_ms IS NULL";
+        let sql = format!(
+            "SELECT o.id FROM (
+                 SELECT source, id, lead, owner, created_at, outcome,
+                        max(coalesce(created_at, ''), coalesce(
+                            (SELECT max(c.\"at\") FROM owner_change c
+                             WHERE c.source = d.source AND c.opportunity = d.id), '')) AS since
+                 FROM opportunity d WHERE source = ?1 AND deleted_ms IS NULL) o
+             WHERE (coalesce(o.outcome, 'open') = 'open' OR o.since >= ?2)
+               AND NOT EXISTS (SELECT 1 FROM activity a
+                               WHERE a.source = o.source AND a.opportunity = o.id AND {touched})
+               AND NOT EXISTS ({linked} AND l.opportunity = o.id AND {touched})
+               AND NOT EXISTS ({linked} AND l.lead = o.lead AND {touched})
+             ORDER BY o.created_at DESC LIMIT ?3"
+        );
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(source)
+            .bind(recent.to_string())
+            .bind(WAITING_MAX)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("look for waiting hand-offs"))
+    }
+}

@@ -1,0 +1,280 @@
+//! The one writer: merges pages into the store, with their cursors, in one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::merge::{self, Batch, Merged};
+use super::units::{self, Before, Changed, Deltas};
+use super::{SyncReport, rollup};
+use crate::domain::{Object, Record};
+use crate::sources::{Gone, Page, id_hash};
+use crate::store::{
+    Store, StoreResult, Write,
+    changes::Change,
+    records::{Loaded, Tombstone},
+};
+
+/// What follows a record when it is merged into another: object, and the field that names it.
+const FOLLOWERS: [(Object, Object, &str); 6] = [
+    (Object::Lead, Object::Opportunity, "lead"),
+    (Object::Lead, Object::ContactRole, "lead"),
+    (Object::Lead, Object::Activity, "lead"),
+    (Object::Lead, Object::ActivityLink, "lead"),
+    (Object::Opportunity, Object::Activity, "opportunity"),
+    (Object::Opportunity, Object::ActivityLink, "opportunity"),
+];
+
+/// Writes the pages of one sync.
+pub(super) struct Writer<'a> {
+    store: &'a Store,
+    source: &'a str,
+    seen: Timestamp,
+    zone: &'a TimeZone,
+    load: Load,
+    deltas: Deltas,
+    has_faults: bool,
+    /// What was done so far.
+    pub report: SyncReport,
+}
+
+/// What is known beforehand about the stored records.
+enum Load {
+    /// The source was never read, so what this sync has not written is not there: nothing has to be
+    /// looked up, and the roll-ups are written at the end.
+    First { written: HashSet<u64>, opportunities: bool },
+    /// Anything may be stored.
+    Later,
+}
+
+/// What a batch changes of one kind of record.
+struct Changes {
+    object: Object,
+    put: Vec<Record>,
+    gone: Vec<Tombstone>,
+    old: Loaded,
+    lines: Vec<Change>,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer for one sync of a source; `first` says that nothing of it is stored yet.
+    pub async fn new(
+        store: &'a Store,
+        source: &'a str,
+        seen: Timestamp,
+        zone: &'a TimeZone,
+        first: bool,
+    ) -> StoreResult<Writer<'a>> {
+        rollup::refresh(store, zone).await?;
+        let load = match first {
+            true => Load::First { written: HashSet::new(), opportunities: false },
+            false => Load::Later,
+        };
+        let has_faults = store.has_faults(source).await?;
+        let (deltas, report) = (Deltas::default(), SyncReport::default());
+        Ok(Writer { store, source, seen, zone, load, deltas, has_faults, report })
+    }
+
+    /// Stores pages and the cursors behind them.
+    pub async fn commit(&mut self, pages: Vec<Page>) -> StoreResult<()> {
+        let mut write = self.store.begin().await?;
+        let mut batch = merge::batch(pages);
+        self.report.read += batch.read;
+        self.take_followers(&mut write, &mut batch).await?;
+        let mut changes = Vec::new();
+        for part in std::mem::take(&mut batch.parts) {
+            if part.rechecked && self.has_faults {
+                let ids: Vec<&str> = part.records.iter().map(|r| r.id.as_str()).collect();
+                write.forget_faults_of(self.source, part.object, &ids).await?;
+            }
+            changes.push(self.changes(&mut write, part).await?);
+        }
+        self.feed(&mut write, &changes).await?;
+        for change in &changes {
+            let put: Vec<&Record> = change.put.iter().collect();
+            write.put(self.source, change.object, &put, self.seen).await?;
+            write.bury(self.source, change.object, &change.gone).await?;
+            write.log(self.source, &change.lines, self.seen).await?;
+            self.report.changed += change.put.len() as u64;
+            self.report.deleted += change.gone.len() as u64;
+        }
+        self.note(&mut write, &batch).await?;
+        write.commit().await?;
+        if let Load::First { written, opportunities } = &mut self.load {
+            written.extend(changes.iter().flat_map(|c| c.put.iter().map(|r| key(c.object, &r.id))));
+            *opportunities |= changes.iter().any(|c| c.object == Object::Opportunity);
+        }
+        Ok(())
+    }
+
+    /// Writes what is left of the roll-ups. It is needed at the end of every sync, also of one that
+    /// could not read everything.
+    pub async fn finish(&mut self) -> StoreResult<()> {
+        if let Load::Later = self.load {
+            return Ok(());
+        }
+        let mut write = self.store.begin().await?;
+        write.add_to_cells(&self.deltas.take()).await?;
+        write.mark_rollups_unfinished(false).await?;
+        write.commit().await
+    }
+
+    /// Marks what an inventory lacks as gone.
+    pub async fn bury(
+        &mut self,
+        object: Object,
+        gone: Vec<String>,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        let gone = gone.into_iter().map(|id| Gone { id, at: Some(at), into: None }).collect();
+        let part = crate::sources::Part { gone, ..crate::sources::Part::of(object, Vec::new()) };
+        self.commit(vec![Page { parts: vec![part], ..Page::default() }]).await
+    }
+
+    async fn note(&mut self, write: &mut Write, batch: &Batch) -> StoreResult<()> {
+        for (pass, faults) in &batch.faults {
+            self.report.faults += faults.len() as u64;
+            self.has_faults |= !faults.is_empty();
+            write.note_faults(faults, *pass, self.seen).await?;
+        }
+        for (origin, pass) in &batch.origins_done {
+            write.forget_faults(self.source, origin, *pass).await?;
+        }
+        for (name, value) in &batch.cursors {
+            write.set_cursor(self.source, name, value).await?;
+        }
+        Ok(())
+    }
+
+    /// What belonged to a record that was merged now belongs to the survivor.
+    async fn take_followers(&self, write: &mut Write, batch: &mut Batch) -> StoreResult<()> {
+        let mut survivors: BTreeMap<Object, HashMap<String, String>> = BTreeMap::new();
+        for part in &batch.parts {
+            let merged =
+                part.gone.iter().filter_map(|gone| Some((gone.id.clone(), gone.into.clone()?)));
+            survivors.entry(part.object).or_default().extend(merged);
+        }
+        for (object, follower, field) in FOLLOWERS {
+            let Some(survivors) = survivors.get(&object).filter(|found| !found.is_empty()) else {
+                continue;
+            };
+            let ids: Vec<&str> = survivors.keys().map(String::as_str).collect();
+            let found = write.values_where(self.source, follower, field, &ids).await?;
+            let place = batch.parts.iter().position(|part| part.object == follower);
+            let place = place.unwrap_or_else(|| {
+                batch.parts.push(Merged::empty(follower));
+                batch.parts.len() - 1
+            });
+            let part = &mut batch.parts[place];
+            let told: HashSet<String> = part.ids().map(str::to_owned).collect();
+            for (mut record, deleted_at) in found.into_values() {
+                if deleted_at.is_none() && !told.contains(&record.id) {
+                    let survivor = record.get(field).and_then(|id| survivors.get(id)).cloned();
+                    record.set(field, survivor);
+                    part.records.push(record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a record may be stored already.
+    fn may_be_stored(&self, object: Object, id: &str) -> bool {
+        match &self.load {
+            Load::First { written, .. } => written.contains(&key(object, id)),
+            Load::Later => true,
+        }
+    }
+
+    async fn changes(&self, write: &mut Write, mut part: Merged) -> StoreResult<Changes> {
+        let object = part.object;
+        self.add_missing_children(write, &mut part).await?;
+        let ids: Vec<&str> = part.ids().filter(|id| self.may_be_stored(object, id)).collect();
+        let stored = write.stored(self.source, object, &ids).await?;
+        let mut gone: Vec<Tombstone> = Vec::new();
+        for one in &part.gone {
+            if stored.get(&one.id).is_some_and(|old| !old.deleted) {
+                let at = one.at.unwrap_or(self.seen);
+                gone.push(Tombstone { id: one.id.clone(), at, merged_into: one.into.clone() });
+            }
+        }
+        let mut put = part.records;
+        put.retain(|record| merge::is_changed(record, stored.get(&record.id)));
+        let known = put.iter().map(|record| record.id.as_str());
+        let known = known.chain(gone.iter().map(|stone| stone.id.as_str()));
+        let known: Vec<&str> = known.filter(|id| stored.contains_key(*id)).collect();
+        let old = write.values(self.source, object, &known).await?;
+        let changed = put.iter().filter_map(|record| {
+            let (old, deleted_at) = old.get(&record.id)?;
+            Some(merge::change(record, old, *deleted_at, self.seen, self.zone))
+        });
+        let buried = gone.iter().map(|stone| merge::burial(object, &stone.id, stone.at));
+        let lines = changed.chain(buried).collect();
+        Ok(Changes { object, put, gone, old, lines })
+    }
+
+    /// Of parents whose records are all here, what is stored beside them is gone.
+    async fn add_missing_children(&self, write: &mut Write, part: &mut Merged) -> StoreResult<()> {
+        if matches!(self.load, Load::First { .. }) {
+            return Ok(());
+        }
+        let told: HashSet<String> = part.ids().map(str::to_owned).collect();
+        for whole in std::mem::take(&mut part.whole) {
+            let parents: Vec<&str> = whole.parents.iter().map(String::as_str).collect();
+            let known = write.values_where(self.source, part.object, whole.field, &parents).await?;
+            let living = known.into_iter().filter(|(_, (_, deleted_at))| deleted_at.is_none());
+            let missing = living.map(|(id, _)| id).filter(|id| !told.contains(id));
+            part.gone.extend(missing.map(Gone::now));
+        }
+        Ok(())
+    }
+
+    /// Feeds the roll-ups with what a batch changes.
+    async fn feed(&mut self, write: &mut Write, changes: &[Changes]) -> StoreResult<()> {
+        let of = |object: Object| changes.iter().find(|change| change.object == object);
+        let (lead_part, deal_part) = (of(Object::Lead), of(Object::Opportunity));
+        let leads = changed(lead_part);
+        let deals = changed(deal_part);
+        if leads.is_empty() && deals.is_empty() {
+            return Ok(());
+        }
+        let empty = Loaded::new();
+        let old_deals = deal_part.map_or(&empty, |part| &part.old);
+        let mut lead_ids = units::leads_of(&deals, old_deals);
+        lead_ids.extend(leads.keys().map(|id| (*id).to_owned()));
+        let lead_ids: Vec<&str> = lead_ids.iter().map(String::as_str).collect();
+        let stored = |id: &&str| self.may_be_stored(Object::Lead, id);
+        let stored: Vec<&str> = lead_ids.iter().copied().filter(stored).collect();
+        let leads_before = write.values(self.source, Object::Lead, &stored).await?;
+        let mut before = Before { leads: leads_before, ..Before::default() };
+        if !matches!(self.load, Load::First { opportunities: false, .. }) {
+            before.opportunities =
+                write.values_where(self.source, Object::Opportunity, "lead", &lead_ids).await?;
+        }
+        before.opportunities.extend(old_deals.iter().map(|(id, old)| (id.clone(), old.clone())));
+        units::feed(self.source, &before, &leads, &deals, self.zone, &mut self.deltas);
+        let first = matches!(self.load, Load::First { .. });
+        if first {
+            write.mark_rollups_unfinished(true).await?;
+        }
+        if !first || self.deltas.len() >= rollup::CELLS_MAX {
+            write.add_to_cells(&self.deltas.take()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The records of a part after the batch, by id.
+fn changed(part: Option<&Changes>) -> Changed<'_> {
+    let Some(part) = part else { return Changed::new() };
+    let put = part.put.iter().map(|record| (record.id.as_str(), (record, None)));
+    let gone = part.gone.iter().filter_map(|stone| {
+        let (record, _) = part.old.get(&stone.id)?;
+        Some((stone.id.as_str(), (record, Some(stone.at))))
+    });
+    put.chain(gone).collect()
+}
+
+fn key(object: Object, id: &str) -> u64 {
+    id_hash(id).wrapping_mul(31).wrapping_add(object as u64)
+}
