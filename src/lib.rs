@@ -7,10 +7,11 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-// The nouns, the configuration, and the only clock.
+// The nouns, the configuration, the only clock and the only HTTP client.
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod net;
 
 // Records come in.
 pub mod sources;

@@ -50,7 +50,7 @@ fn the_environment_reaches_every_key_of_a_named_table() {
     ])
     .unwrap();
     assert_eq!(settings.sources["crm"].every_secs, 7_200);
-    let Kind::Csv(csv) = &settings.sources["crm"].kind;
+    let Kind::Csv(csv) = &settings.sources["crm"].kind else { panic!("a csv source") };
     assert_eq!(csv.complete_to, CompleteTo::Day(jiff::civil::date(2026, 11, 20)));
     assert_eq!(settings.email.unwrap().tls, Tls::Required);
     assert_eq!(settings.teams["sales"].sinks.email, ["one@example.com", "two@example.com"]);

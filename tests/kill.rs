@@ -75,7 +75,11 @@ fn sync(folder: &Path) -> Command {
 }
 
 async fn state(folder: &Path) -> Vec<String> {
-    let settings: Settings = settings_in(folder, CONFIG).unwrap();
+    state_with(folder, CONFIG).await
+}
+
+async fn state_with(folder: &Path, config: &str) -> Vec<String> {
+    let settings: Settings = settings_in(folder, config).unwrap();
     let store = Store::open_existing(&settings.database).await.unwrap();
     let mut state = dump(&store).await;
     state.push(format!("{:?}", store.source_states().await.unwrap()));
@@ -83,6 +87,58 @@ async fn state(folder: &Path) -> Vec<String> {
     state.push(support::change_log(&store).await);
     store.close().await;
     state
+}
+
+const OVER_HTTP: &str = r#"
+[source.crm]
+kind = "hubspot"
+base_url = "BASE"
+token = { file = "token" }
+rate_limit = "none"
+"#;
+
+/// A first load over HTTP that is killed at random moments, deals with histories and links among it.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_kills_of_a_load_over_http_change_nothing() {
+    use paceline::simulate::hubspot::{Faults, Object, Simulator, generated};
+    let mut portal = generated(12_000, 9);
+    let at = support::instant("2026-10-01T09:00:00Z");
+    for n in 0..1_500_u64 {
+        let properties = [("dealstage", "appointmentscheduled"), ("hubspot_owner_id", "3")];
+        let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        portal.create_with_id(Object::Deal, 90_000 + n, properties.to_vec(), at);
+        let stage = ["closedwon", "closedlost", "qualifiedtobuy"][n as usize % 3].to_owned();
+        portal.update(Object::Deal, 90_000 + n, vec![("dealstage".into(), Some(stage))], at);
+        portal.associate((Object::Deal, 90_000 + n), (Object::Contact, 1_001 + n * 2));
+    }
+    let faults = Faults::from_toml("[limits]\nenforce = false\n").unwrap();
+    let clock = std::sync::Arc::new(|| support::instant(CLOCK));
+    let portal = std::sync::Arc::new(std::sync::Mutex::new(portal));
+    let simulator = Simulator::start(portal, faults, clock, 0).await.unwrap();
+    let config = OVER_HTTP.replace("BASE", &simulator.base_url());
+    let lay_out = |folder: &Path| {
+        write(folder, "paceline.toml", &config);
+        write(folder, "token", "simulated");
+    };
+    let left_alone = tempfile::tempdir().unwrap();
+    lay_out(left_alone.path());
+    assert!(sync(left_alone.path()).status().unwrap().success());
+    let expected = state_with(left_alone.path(), &config).await;
+    let killed = tempfile::tempdir().unwrap();
+    lay_out(killed.path());
+    let mut random = 0xbeef_u64;
+    let mut died = 0;
+    for _ in 0..KILLS {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut child = sync(killed.path()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(20 + (random >> 33) % 200));
+        child.kill().unwrap();
+        died += u32::from(!child.wait().unwrap().success());
+    }
+    assert!(died >= 8, "only {died} of {KILLS} syncs were still running when they were killed");
+    assert!(sync(killed.path()).status().unwrap().success());
+    assert_same(&state_with(killed.path(), &config).await, &expected);
 }
 
 #[tokio::test]
@@ -107,9 +163,12 @@ async fn twenty_kills_at_random_moments_change_nothing() {
     }
     assert!(died >= 8, "only {died} of {KILLS} syncs were still running when they were killed");
     assert!(sync(killed.path()).status().unwrap().success());
-    let actual = state(killed.path()).await;
+    assert_same(&state(killed.path()).await, &expected);
+}
+
+fn assert_same(actual: &[String], expected: &[String]) {
     assert_eq!(actual.len(), expected.len());
-    for (actual, expected) in actual.iter().zip(&expected) {
+    for (actual, expected) in actual.iter().zip(expected) {
         let differs = actual.bytes().zip(expected.bytes()).position(|(a, b)| a != b);
         let from = differs.unwrap_or(0).saturating_sub(80);
         let shown = |text: &str| text.chars().skip(from).take(200).collect::<String>();

@@ -103,10 +103,11 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-    def end_sessions(self):
-        """What an administrator does who ends everybody's session."""
+    def end_sessions(self, user):
+        """A session ends after 30 days, or by an administrator's hand."""
+        who = "create_uid = (SELECT id FROM res_user WHERE login = ?)"
         with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as database:
-            database.execute("DELETE FROM ir_session")
+            database.execute(f"DELETE FROM ir_session WHERE {who}", (user,))
             database.commit()
 
 
@@ -179,9 +180,9 @@ class Span:
     def __exit__(self, *_):
         self.end = time.time()
 
-    def holds(self, text, slack=0.0):
-        """Whether an RFC 3339 time, moved back by `slack` seconds, lies in it."""
-        at = seconds(text) - slack
+    def holds(self, text):
+        """Whether an RFC 3339 time lies in it, as far as milliseconds tell."""
+        at = seconds(text)
         return self.start - 0.01 <= at <= self.end + 0.01
 
 
@@ -195,7 +196,7 @@ OPEN, WON, LOST = ("opportunity", "converted"), ("won",), ("lost", "cancelled")
 class Deal:
     """One sale.opportunity, and all that happened to it."""
 
-    def __init__(self, crm, owner=None, currency="USD", amount="1000.00", known=(), **marks):
+    def __init__(self, crm, owner=None, currency="USD", amount="1000.00", ids=None, **marks):
         self.crm, self.owner, self.currency = crm, owner, currency
         self.amount, self.state = decimal.Decimal(amount), "lead"
         self.marks = {"source": None, "campaign": None, "medium": None} | marks
@@ -203,20 +204,23 @@ class Deal:
         self.opened, self.owners, self.notes = None, [], []
         # Deleted now, and whether a sync saw it before.
         self.gone, self.seen, self.sale = False, False, None
-        values = {
-            "company": crm.company,
-            "currency": crm.currencies[currency],
-            "amount": exact(amount),
-            "party": crm.client,
-            "employee": owner and crm.employees[owner],
-            "comment": COMMENT,
-            **{f"marketing_{key}": crm.mark(key, name) for key, name in self.marks.items()},
-            **dict(known),
-        }
         with Span() as span:
-            self.id = crm.admin.sale_opportunity.create([values])[0]
+            self.id = ids.pop() if ids else self.create()
         self.owners.append((span, owner))
-        self.entered("state" in values and values["state"] or "lead", span)
+
+    def values(self):
+        return {
+            "company": self.crm.company,
+            "currency": self.crm.currencies[self.currency],
+            "amount": exact(self.amount),
+            "party": self.crm.client,
+            "employee": self.owner and self.crm.employees[self.owner],
+            "comment": COMMENT,
+            **{f"marketing_{key}": self.crm.mark(key, name) for key, name in self.marks.items()},
+        }
+
+    def create(self):
+        return self.crm.admin.sale_opportunity.create([self.values()])[0]
 
     def entered(self, state, span):
         self.state = state
@@ -306,6 +310,7 @@ class Deal:
         return self.press("cancel", "cancelled")
 
     def reopen(self):
+        """Back to a lead: so is reopened what was lost, and returned what was not."""
         return self.press("lead", "lead")
 
     def delete(self):
@@ -362,9 +367,11 @@ class Crm:
         return self.admin.party_party.create([{"name": name} | values])[0]
 
     def user(self, name, password):
-        group = self.admin.res_group.search([["name", "=", "Sales"]], 0, 1, None)
+        # "Sales" may read opportunities; whoever writes notes on them needs the other one, too.
+        names = ["Sales"] if name == USER else ["Sales", "Sale Opportunity"]
+        groups = self.admin.res_group.search([["name", "in", names]], 0, None, None)
         values = {"name": name, "login": name, "password": password} | self.here
-        values |= {"groups": [["add", group]]}
+        values |= {"groups": [["add", groups]]}
         if name in self.employees:
             employee = self.employees[name]
             values |= {"employees": [["add", [employee]]], "employee": employee}
@@ -382,22 +389,21 @@ class Crm:
         self.deals.append(Deal(self, *args, **values))
         return self.deals[-1]
 
+    def imported(self, owner, state, **values):
+        """What an import writes: it is an opportunity from the first, and no button was pressed."""
+        template = Deal(self, owner, ids=[0], **values)
+        with Span() as span:
+            ids = self.admin.sale_opportunity.create([template.values() | {"state": state}])
+        deal = self.deal(owner, ids=ids, **values)
+        deal.owners = [(span, owner)]
+        deal.entered(state, span)
+        return deal
+
     def batch(self, count, **marks):
         """Leads of an import: made in one transaction, they share their times."""
-        values = {
-            "company": self.company,
-            "currency": self.currencies["USD"],
-            **{f"marketing_{key}": self.mark(key, name) for key, name in marks.items()},
-        }
-        model = self.admin.sale_opportunity
-        ids = model.create([values] * count)
-        for id in ids:
-            lead = Deal.__new__(Deal)
-            lead.crm, lead.id, lead.state, lead.owner = self, id, "lead", None
-            lead.marks = {"source": None, "campaign": None, "medium": None} | marks
-            lead.opened, lead.owners, lead.notes = None, [], []
-            lead.gone, lead.seen, lead.currency, lead.amount = False, False, "USD", 0
-            self.deals.append(lead)
+        values = Deal(self, ids=[0], **marks).values()
+        ids = self.admin.sale_opportunity.create([values] * count)
+        self.deals += [Deal(self, ids=[id], **marks) for id in ids]
         return self.deals[-count:]
 
     def synced(self):
@@ -477,13 +483,14 @@ class Relay:
 
     def __init__(self, server):
         self.server, self.seen, self.at, self.fault = server, [], None, None
+        self.broke = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     @contextlib.contextmanager
     def breaking(self, at, fault):
-        self.seen, self.at, self.fault = [], at, fault
+        self.seen, self.at, self.fault, self.broke = [], at, fault, 0
         yield
         self.at = self.fault = None
 
@@ -500,6 +507,7 @@ class Relay:
             while request := self.request(client):
                 number = len(self.seen)
                 if self.at is not None and number >= self.at:
+                    self.broke += 1
                     if self.fault(self, client, request):
                         return
                 answer = self.pass_on(request)
@@ -548,17 +556,20 @@ class Relay:
 
     def shorter(self, client, request):
         """The answer ends too early, and nothing but its content shows it."""
-        answer = self.pass_on(request)
-        body = answer.split(b"\r\n\r\n", 1)[1]
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        client.sendall(head + b"\r\n" + body[: len(body) // 2])
+        head, body = self.pass_on(request).split(b"\r\n\r\n", 1)
+        if b"chunked" in head.lower():
+            body = b"".join(chunks(body))
+        lines = head.split(b"\r\n")
+        framing = (b"content-length", b"transfer-encoding")
+        kept = [line for line in lines if not line.lower().startswith(framing)]
+        client.sendall(b"\r\n".join(kept) + b"\r\n\r\n" + body[: len(body) // 2])
         return True
 
     def unavailable(self, client, request):
         """What a server says whose database is locked."""
         client.sendall(
             b"HTTP/1.1 503 SERVICE UNAVAILABLE\r\nContent-Type: text/html; charset=utf-8\r\n"
-            b"Content-Length: 45\r\nConnection: close\r\n\r\n<!doctype html><h1>Service Unavailable</h1>  "
+            b"Content-Length: 29\r\nConnection: close\r\n\r\n<h1>Service Unavailable</h1>\n"
         )
         return True
 
@@ -577,10 +588,18 @@ class Relay:
         return True
 
     def forget(self, client, request):
-        """All sessions are ended, once; the request then goes on."""
-        self.server.end_sessions()
+        """Paceline's sessions are ended, once; the request then goes on."""
+        self.server.end_sessions(USER)
         self.at = None
         return False
+
+
+def chunks(body):
+    """The parts of a chunked body."""
+    while size := int(body.split(b"\r\n", 1)[0], 16):
+        body = body.split(b"\r\n", 1)[1]
+        yield body[:size]
+        body = body[size + 2 :]
 
 
 # --- paceline ----------------------------------------------------------------------------------
@@ -592,7 +611,10 @@ class Done:
     def __init__(self, process):
         self.returncode, self.stdout = process.returncode, process.stdout
         self.stderr = process.stderr
-        self.all = f"exit {self.returncode}\n{self.stdout}\n{self.stderr}"
+        self.raw = f"{self.stdout}\n{self.stderr}"
+        lines = self.stderr.splitlines()
+        told = [line for line in lines if " DEBUG " not in line and " TRACE " not in line]
+        self.all = "\n".join([f"exit {self.returncode}", *told, self.stdout])
 
     def json(self):
         return json.loads(self.stdout) if self.returncode in (0, 3) else {}
@@ -602,9 +624,12 @@ def paceline(*args, file="paceline"):
     command = [PACELINE, "--config", CONFIG / f"{file}.toml", *args]
     # Who looks for the cause turns the log up, so its finest grain is looked at.
     env = {"PATH": "/usr/bin:/bin", "HOME": str(WORK), "PACELINE_LOG": "trace"}
-    process = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    try:
+        process = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    except subprocess.TimeoutExpired:
+        process = subprocess.CompletedProcess(command, 124, "", "still running after 120 s")
     done = Done(process)
-    printed.append(done.all)
+    printed.append(done.raw)
     return done
 
 
@@ -720,7 +745,7 @@ def compare(crm, span, when):
             wanted = crm.rows(pair, by)
             found = {k: v for k, v in counts(document, by).items() if v != (0, 0)}
             what = f"{pair} rates" + (f" by {by}" if by else "")
-            evidence = f"wanted {wanted}\nfound  {found}\n{done.stderr}"
+            evidence = f"wanted {wanted}\nfound  {found}\n{done.all}"
             check(f"{when}: {what}", found == wanted, evidence)
     complete = document.get("data_as_of")
     fresh = complete and span.holds(complete)
@@ -767,14 +792,9 @@ def pace(crm, complete, when):
     """Amounts and currencies show in the revenue."""
     done = paceline("pace", "--format", "json", "--as-of", complete)
     actual = {row["metric"]: row["actual"] for row in done.json().get("rows", [])}
-    alive = [deal for deal in crm.deals if not deal.gone]
-    won = [deal for deal in alive if deal.state in WON]
-    wanted = {
-        "leads": len(alive),
-        "opportunities": sum(bool(deal.opened) for deal in alive),
-        "wins": len(won),
-        "revenue": sum(deal.value() for deal in won),
-    }
+    won = [deal for deal in crm.deals if deal.state in WON and not deal.gone]
+    # The goal's earlier stages are counted in earlier months.
+    wanted = {"wins": len(won), "revenue": sum(deal.value() for deal in won)}
     found = {}
     for metric in wanted:
         value = actual.get(metric)
@@ -814,8 +834,7 @@ def before_the_first_sync(crm):
     crm.deal("ada", **GOOGLE).open().give("ben").note("ben")
     crm.deal("ada", **MAIL).open().reopen()
     crm.deal("ben", **GOOGLE).open().convert().sell("700.00").quote_again()
-    # What an import writes: no button was pressed.
-    crm.deal("ada", known={"state": "opportunity"}, **FAIR)
+    crm.imported("ada", "opportunity", **FAIR)
     crm.deal("chloe", "EUR", "810.00", **FAIR).write(state="won")
     # Paceline never sees this one.
     crm.deal("ada", **GOOGLE).open().cancel().delete()
@@ -871,7 +890,8 @@ def interruptions(server, relay, crm, requests):
     for name, at, fault in faults:
         with relay.breaking(at, fault):
             done = sync()
-        check(f"{name}: sync ends with 1", done.returncode == 1, (len(relay.seen), done.all))
+        stopped = done.returncode == 1 and relay.broke
+        check(f"{name}: sync ends with 1", stopped, (len(relay.seen), done.all))
         after = figures()
         changed = {k: (before[k], after[k]) for k in before if before[k] != after[k]}
         check(f"{name}: no figure has changed", not changed, changed)
@@ -897,7 +917,7 @@ PERSONAL = {"message", "message_wrapped", "comment", "description", "party", "co
 PERSONAL |= {"last_user", "attachments", "party.name", "party.rec_name"}
 
 
-def check_manners(asked, note):
+def check_manners(asked):
     """What was asked of the CRM in all syncs."""
     methods = {one["method"].rsplit(".", 1)[-1] for one in asked}
     check("paceline only reads from the CRM", methods <= READS, methods - READS)
@@ -908,7 +928,8 @@ def check_manners(asked, note):
             fields |= {str(f) for f in one["params"][-2] or ["everything"]}
     check("paceline asks for no personal data", not fields & PERSONAL, fields & PERSONAL)
     files = [*CONFIG.glob("*.db*"), *CONFIG.glob("*.txt")]
-    files = [file for file in files if file.name not in ("password.txt", "wrong.txt")]
+    ours = ("password.txt", "wrong.txt")
+    files = [file for file in files if file.is_file() and file.name not in ours]
     data = b"".join(file.read_bytes() for file in files)
     found = [word for word in PRIVATE if word.encode() in data]
     check("no note, client or comment is in paceline's files", not found, found)
@@ -934,11 +955,11 @@ def story(server, relay):
     done = paceline("check")
     check("`check` finds all in order", done.returncode == 0, done.all)
     done = paceline("discover", "--source", "crm")
-    names = ("ada@example.com", "ben@example.com", "google", "opportunity", "converted")
+    names = ("google", "trade fair", "spring webinar", "opportunity", "converted")
     missing = [name for name in names if name not in done.stdout.lower()]
-    check("`discover` names owners, sources and states", not missing, (missing, done.all))
+    check("`discover` names sources, campaigns and states", not missing, (missing, done.all))
 
-    span = good_sync(crm, relay, "first", )
+    span = good_sync(crm, relay, "first")
     asked += relay.seen
     print(f"# {len(relay.seen)} requests, {span.end - span.start:.1f} s", flush=True)
     compare(crm, span, "first")
@@ -958,14 +979,15 @@ def story(server, relay):
     # Nothing has changed: how many requests that takes is the least that there will be.
     span = good_sync(crm, relay, "idle")
     asked += relay.seen
-    idle = len(relay.seen)
+    # A logout that fails is no failure.
+    idle = sum(asked["method"] != "common.db.logout" for asked in relay.seen)
     print(f"# {idle} requests, {span.end - span.start:.1f} s", flush=True)
     interruptions(server, relay, crm, idle)
     with relay.breaking(max(2, idle // 2), Relay.forget):
         with Span() as span:
             done = sync()
         asked += relay.seen
-        told = done.returncode == 0 and relay.at is None and relay.fault
+        told = done.returncode == 0 and relay.broke == 1
     check("a session that ends half-way is opened anew", told, done.all)
     if done.returncode == 0:
         crm.synced()
@@ -986,7 +1008,7 @@ def story(server, relay):
         deal.seen = False
     span = good_sync(crm, relay, "from nothing")
     compare(crm, span, "from nothing")
-    check_manners(asked, NOTE)
+    check_manners(asked)
 
 
 def main():

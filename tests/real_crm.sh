@@ -36,8 +36,8 @@ if [ ! -e "$venv/installed" ]; then
         $packages >"$work/pip.log" 2>&1 || status=$?
     if [ "$status" -ne 0 ]; then
         # Only a registry that does not answer is a reason to skip; all else is a fault to be seen.
-        if [ "$status" -eq 124 ] \
-            || grep -qiE 'connection|timed out|name resolution|unreachable|proxy' "$work/pip.log"; then
+        away='connection|timed out|name resolution|unreachable|proxy'
+        if [ "$status" -eq 124 ] || grep -qiE "$away" "$work/pip.log"; then
             echo "SKIPPED: the Python registry is out of reach"
             exit 0
         fi
@@ -64,4 +64,4 @@ if [ ! -e "$empty" ]; then
     mv -- "$making/crm.sqlite" "$empty"
 fi
 
-timeout --foreground 300 "$venv/bin/python" "$here/real_crm.py" "$paceline" "$work" "$venv" "$empty"
+timeout --foreground 900 "$venv/bin/python" "$here/real_crm.py" "$paceline" "$work" "$venv" "$empty"

@@ -1,6 +1,8 @@
 //! Real funnels against the answers of two independent programs. They lie beside the project and are
 //! not part of it: where they are absent, these tests say so and pass.
 
+#[path = "support/account.rs"]
+mod account;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -260,4 +262,86 @@ async fn maven_losses_end_the_wait_and_five_hundred_undated_rows_are_faults() {
     let undated = store.faults().await.unwrap();
     let undated = undated.iter().filter(|fault| fault.kind == "no_entry_date").count();
     assert_eq!(undated, 500);
+}
+
+/// Olist's files under canonical names, for the simulated CRM.
+fn olist_portal(data: &Path) -> paceline::simulate::hubspot::Portal {
+    let folder = tempfile::tempdir().unwrap();
+    type Renamed = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+    let files: [Renamed; 2] = [
+        (
+            "olist_marketing_qualified_leads_dataset.csv",
+            "lead.csv",
+            &[
+                ("id", "mql_id"),
+                ("created_at", "first_contact_date"),
+                ("mql_at", "first_contact_date"),
+                ("channel", "origin"),
+                ("campaign", "landing_page_id"),
+            ],
+        ),
+        (
+            "olist_closed_deals_dataset.csv",
+            "opportunity.csv",
+            &[
+                ("id", "seller_id"),
+                ("lead", "mql_id"),
+                ("created_at", "won_date"),
+                ("closed_at", "won_date"),
+                ("owner", "sr_id"),
+            ],
+        ),
+    ];
+    for (theirs, ours, columns) in files {
+        let mut reader = csv::Reader::from_path(data.join("olist").join(theirs)).unwrap();
+        let header = reader.headers().unwrap().clone();
+        let place = |name: &str| header.iter().position(|known| known == name).unwrap();
+        let mut writer = csv::Writer::from_path(folder.path().join(ours)).unwrap();
+        let won = (ours == "opportunity.csv").then_some("outcome");
+        writer.write_record(columns.iter().map(|(name, _)| *name).chain(won)).unwrap();
+        for row in reader.records() {
+            let row = row.unwrap();
+            let cells = columns.iter().map(|(_, name)| &row[place(name)]);
+            writer.write_record(cells.chain(won.map(|_| "won"))).unwrap();
+        }
+        writer.flush().unwrap();
+    }
+    paceline::simulate::hubspot::Portal::from_csv(folder.path(), &jiff::tz::TimeZone::UTC).unwrap()
+}
+
+#[tokio::test]
+async fn olist_over_http_has_the_rates_of_its_files_also_under_faults() {
+    let Some(data) = data() else { return };
+    let (_folder, settings) = olist(&data);
+    let files = synced(&settings, "2026-11-01T00:00:00Z").await;
+    let mut faults = String::from("[limits]\nassociations_page = 1\n");
+    for (on, answer) in [
+        ("list", "500"),
+        ("list", "cut"),
+        ("list", "html"),
+        ("search", "429"),
+        ("associations", "truncated_json"),
+        ("associations", "503"),
+        ("batch_read", "401"),
+    ] {
+        let fault =
+            format!("[[fault]]\non = \"{on}\"\nskip = 3\ntimes = 2\nanswer = \"{answer}\"\n");
+        faults.push_str(&fault);
+    }
+    for faults in ["", faults.as_str()] {
+        let portal = olist_portal(&data);
+        let account = account::Account::with(faults, portal, "rate_limit = \"190/10s\"\n").await;
+        account.sync().await;
+        for clock in ["2018-06-30T12:00:00Z", "2018-11-30T12:00:00Z"] {
+            for by in [None, Some(Dimension::Channel), Some(Dimension::Campaign)] {
+                for (window_days, by_month) in [(None, false), (Some(90), true)] {
+                    let query = RatesQuery { by, window_days, by_month, ..lead_to_won() };
+                    let of_files = table(&settings, &files, clock, query.clone()).await;
+                    let over_http = table(&account.settings, &account.store, clock, query).await;
+                    assert!(of_files.total.row.entered > 1_000);
+                    assert_eq!(format!("{of_files:?}"), format!("{over_http:?}"), "{clock} {by:?}");
+                }
+            }
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! `paceline demo`: the main job on an embedded company, with the shipped configuration.
 //!
-//! The company's CRM writes its exports on two Mondays; in between a week passes. Everything after
-//! that is what `paceline run --once` does.
+//! Its CRM is simulated and read over HTTP on two Mondays, with a week in between; its website writes
+//! files. Everything after that is what `paceline run --once` does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -16,8 +17,8 @@ use crate::daemon;
 use crate::digest::Week;
 use crate::evaluate::{Snapshot, digesting};
 use crate::simulate::Company;
+use crate::simulate::hubspot::{Faults, Portal, Simulator};
 use crate::store::Store;
-use crate::sync::Full;
 
 /// The company that the README shows.
 const SEED: u64 = 42;
@@ -38,7 +39,9 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: &Args) -> CliResult {
     let started = Instant::now();
-    let settings = prepare(&args.dir)?;
+    let portal = Arc::new(Mutex::new(Portal::empty()));
+    let crm = start_crm(&portal).await?;
+    let settings = prepare(&args.dir, &crm.base_url())?;
     let progress = Progress::start(global.shows_progress());
     progress.say("inventing a company".into());
     let company = Company::generate(args.seed);
@@ -49,19 +52,15 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         let now: Timestamp = monday.parse().map_err(|_| CliError::Failed(monday.into()))?;
         company.export(&args.dir.join("config/exports"), now)?;
         let clock = Clock::Fixed(now);
+        *portal.lock().unwrap_or_else(PoisonError::into_inner) = company.portal_at(now);
         let say =
             |name: &str, count: u64| progress.say(format!("{monday}: {name}, {count} records"));
-        // The second export no longer has what was merged, so ids are compared as well.
-        let full = |count: u64| say("export", count);
-        let report =
-            daemon::sync_source(&settings, &store, &clock, "export", Full::Checked, &full).await;
-        let report = report.map_err(CliError::Failed)?;
-        records += report.read;
-        progress.say(format!("{monday}: plan, rates, pace, follow-ups, alerts"));
-        let step = daemon::step(&settings, &store, &clock, false, &say).await?;
+        let step = daemon::step(&settings, &store, &clock, true, &say).await?;
         if !step.is_complete() {
             return Err(CliError::Failed(format!("{step:?}")));
         }
+        let read = step.synced.iter().filter_map(|(_, result)| result.as_ref().ok());
+        records += read.map(|report| report.read).sum::<u64>();
         told_since = now;
     }
     progress.finish();
@@ -69,7 +68,8 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     let faults = store.faults().await?.len();
     store.close().await;
     output::text(&format!(
-        "{records} records from 7 files, {faults} data faults, in {:.1} s.\n",
+        "{records} records from {} requests and 2 files, {faults} data faults, in {:.1} s.\n",
+        crm.requests().total,
         started.elapsed().as_secs_f64()
     ))?;
     let config = settings.file.display();
@@ -96,8 +96,26 @@ async fn report(settings: &Settings, store: &Store, now: Timestamp, directory: &
     output::text(&format!("Digest: {}\n", paths[0].display()))
 }
 
+/// The simulated CRM. Its data stands in for the vendor's, its limits would only make the demo wait.
+async fn start_crm(portal: &Arc<Mutex<Portal>>) -> Result<Simulator, CliError> {
+    let faults = Faults::from_toml("[limits]\nenforce = false").map_err(CliError::Failed)?;
+    let now: Timestamp = MONDAYS[0].parse().map_err(|_| CliError::Failed(MONDAYS[0].into()))?;
+    Simulator::start(Arc::clone(portal), faults, Arc::new(move || now), 0)
+        .await
+        .map_err(|error| CliError::Failed(format!("the simulated CRM cannot be started: {error}")))
+}
+
+/// The shipped configuration, with the simulated CRM in the place of the vendor.
+pub fn demo_configuration(base_url: &str) -> String {
+    let shipped = include_str!("../../config/paceline.toml");
+    let simulated = format!(
+        "token = {{ file = \"token\" }}\nbase_url = \"{base_url}\"\nrate_limit = \"none\" "
+    );
+    shipped.replacen("token = { env = \"HUBSPOT_TOKEN\" }", &simulated, 1)
+}
+
 /// Lays out the demo's directory with the shipped configuration and plan.
-fn prepare(directory: &Path) -> Result<Settings, CliError> {
+fn prepare(directory: &Path, base_url: &str) -> Result<Settings, CliError> {
     let mark = directory.join(MARK);
     if directory.exists() {
         let empty = fs::read_dir(directory)?.next().is_none();
@@ -112,7 +130,8 @@ fn prepare(directory: &Path) -> Result<Settings, CliError> {
     let config = directory.join("config");
     fs::create_dir_all(config.join("exports"))?;
     fs::write(&mark, "made by `paceline demo`\n")?;
-    fs::write(config.join("paceline.toml"), include_str!("../../config/paceline.toml"))?;
+    fs::write(config.join("paceline.toml"), demo_configuration(base_url))?;
+    fs::write(config.join("token"), "simulated\n")?;
     fs::write(config.join("plan.toml"), include_str!("../../config/plan.toml"))?;
     // Without the environment: a variable that is meant for the real daemon must not reach the demo.
     let document = Document::load(&config.join("paceline.toml"), None)?;

@@ -13,7 +13,10 @@ mod plan;
 mod progress;
 mod rates;
 mod run;
+mod simulate;
 mod sync;
+
+pub use demo::demo_configuration;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,6 +103,8 @@ enum Command {
     Check,
     /// The main job on an embedded company, without any account or server.
     Demo(demo::Args),
+    /// A simulated vendor on loopback, to try things out.
+    Simulate(simulate::Args),
 }
 
 /// Why a command ends early, with its exit code.
@@ -222,6 +227,7 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Faults => faults::run(global).await,
         Command::Check => check::run(global).await,
         Command::Demo(args) => demo::run(global, args).await,
+        Command::Simulate(args) => simulate::run(global, args).await,
     }
 }
 

@@ -4,6 +4,7 @@
 //! leave here parsed: a zone is a zone, a window is a number of days.
 
 pub mod alerts;
+pub mod api;
 pub mod company;
 pub mod document;
 pub mod plan_file;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    api::{HubSpot, read_hubspot},
     problem::Problem,
     reader::{Entry, Reader},
     span, warn_of_key,
@@ -13,7 +14,7 @@ use super::{
 use crate::domain::record::Object;
 
 /// The kinds of source that this version has.
-pub const KINDS: [&str; 1] = ["csv"];
+pub const KINDS: [&str; 2] = ["csv", "hubspot"];
 
 /// One source.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Source {
 pub enum Kind {
     /// Exports in CSV files.
     Csv(Csv),
+    /// HubSpot's API.
+    HubSpot(HubSpot),
 }
 
 /// Exports in CSV files.
@@ -93,6 +96,7 @@ pub fn read(root: &Reader<'_>, warnings: &mut Vec<Problem>) -> BTreeMap<String, 
         let kind = table.required("kind", "kind = \"csv\"", kind);
         let kind = match kind.as_deref() {
             Some("csv") => Some(Kind::Csv(read_csv(&table, warnings))),
+            Some("hubspot") => read_hubspot(&table).map(Kind::HubSpot),
             Some(other) => {
                 table.problem(
                     "kind",

@@ -28,9 +28,10 @@ const FILES: [(&str, &str); 7] = [
     ("owners.csv", "owner_id,email,name,active"),
 ];
 /// How far an open deal is, by the share of its time that has passed.
-const STAGES: [(&str, f64); 3] = [("negotiation", 0.75), ("proposal", 0.4), ("discovery", 0.12)];
+pub(super) const STAGES: [(&str, f64); 3] =
+    [("negotiation", 0.75), ("proposal", 0.4), ("discovery", 0.12)];
 const FIRST_STAGE: &str = "qualified";
-const FORECAST_STEP_DAYS: i64 = 30;
+pub(super) const FORECAST_STEP_DAYS: i64 = 30;
 /// People type things wrong. Of the lost deals, one seems to have been closed before its lead
 /// came, and one lacks the time of its creation; what really happened stays as it is.
 const CLOSED_TOO_EARLY_POSITION: usize = 480;
@@ -193,7 +194,7 @@ impl Company {
     }
 
     /// The one that was closed too early, and the one without a time of creation.
-    fn deals_typed_wrong(&self) -> (Option<usize>, Option<usize>) {
+    pub(super) fn deals_typed_wrong(&self) -> (Option<usize>, Option<usize>) {
         let is_lost = |deal: &Deal| deal.lost_reason.is_some() && deal.lead.is_some();
         let lost = || (0..self.deals.len()).filter(|number| is_lost(&self.deals[*number]));
         (lost().nth(CLOSED_TOO_EARLY_POSITION), lost().nth(CREATED_MISSING_POSITION))
@@ -213,7 +214,7 @@ impl Deal {
         self.created <= now && self.deleted.is_none_or(|deleted| now < deleted)
     }
 
-    fn owner_at(&self, now: DateTime) -> &'static str {
+    pub(super) fn owner_at(&self, now: DateTime) -> &'static str {
         let current = self.hand_offs.iter().rfind(|change| change.at <= now);
         current.map_or("", |change| change.owner.id)
     }
@@ -231,7 +232,7 @@ impl Deal {
     }
 
     /// Owners who keep their forecast move it by a month whenever it has passed.
-    fn expected_close_at(&self, now: DateTime) -> Date {
+    pub(super) fn expected_close_at(&self, now: DateTime) -> Date {
         let today = now.min(self.closes).date();
         let mut expected = self.created.date() + Span::new().days(self.forecast_days as i64);
         while self.forecast_is_kept && expected < today {
@@ -257,7 +258,7 @@ fn deal_id(number: usize) -> String {
     format!("D-{:05}", number + 1)
 }
 
-fn campaign_id(number: usize) -> String {
+pub(super) fn campaign_id(number: usize) -> String {
     format!("c-{:03}", number + 1)
 }
 

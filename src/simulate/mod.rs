@@ -10,6 +10,8 @@ use jiff::civil::{Date, DateTime, date};
 
 mod company;
 mod exports;
+pub mod hubspot;
+mod portal;
 mod rng;
 
 pub use company::Company;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Boxed, Delivery, Outgoing, Sink, http};
 use crate::config::sinks::Slack;
 use crate::domain::notice::slack_escape;
+use crate::net;
 
 /// Block Kit: at most this many blocks in a message.
 const BLOCKS_MAX: usize = 50;
@@ -68,7 +69,7 @@ impl SlackSink {
             Way::Webhook(url) => {
                 let sent = self.client.post(url).json(&json!({})).send().await;
                 let response =
-                    sent.map_err(|e| format!("Slack cannot be reached: {}", http::cause(e)))?;
+                    sent.map_err(|e| format!("Slack cannot be reached: {}", net::cause(e)))?;
                 let status = response.status();
                 match status {
                     StatusCode::BAD_REQUEST => {
@@ -87,7 +88,7 @@ impl SlackSink {
                 let request = self.client.post(format!("{base_url}/auth.test")).bearer_auth(token);
                 let response = request.send().await;
                 let response =
-                    response.map_err(|e| format!("Slack cannot be reached: {}", http::cause(e)))?;
+                    response.map_err(|e| format!("Slack cannot be reached: {}", net::cause(e)))?;
                 let answer: Value =
                     serde_json::from_str(&http::body(response).await).unwrap_or_default();
                 if answer["ok"] == true {

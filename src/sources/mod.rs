@@ -3,6 +3,10 @@
 //! A new vendor is one file here and one line in [`open`].
 
 pub mod csv;
+pub mod http;
+pub mod hubspot;
+mod value;
+mod window;
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
@@ -14,6 +18,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::config::source::{Kind, Source as Settings};
 use crate::domain::{Fault, Object, Record};
+use http::Environment;
 
 /// What a source read in one piece, with the cursor behind it. It is stored whole or not at all.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +95,16 @@ pub struct ReadRequest {
     pub full: bool,
     /// Opportunities whose hand-off may still be waiting for its first touch: their links are read
     /// again, since vendors link activities later and tell nobody.
-    pub waiting: Vec<String>,
+    pub waiting: Vec<Waiting>,
+}
+
+/// An opportunity whose hand-off waits for its first touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The opportunity.
+    pub opportunity: String,
+    /// The lead that it is known to come from.
+    pub lead: Option<String>,
 }
 
 /// What a pass over everything found.
@@ -143,6 +157,38 @@ pub enum SourceError {
         /// What to do.
         mend: String,
     },
+    /// The secret was refused.
+    #[error("{place}: {message}\n    mend: {mend}")]
+    Unauthorised {
+        /// Where the source stands in the configuration.
+        place: String,
+        /// What was asked and how it was refused.
+        message: String,
+        /// What to do.
+        mend: String,
+    },
+    /// A limit that no waiting in this run gets over. The next run goes on from here.
+    #[error("{place}: {message}; the next sync goes on from here")]
+    Later {
+        /// Where the source stands in the configuration.
+        place: String,
+        /// What was asked and why it must wait.
+        message: String,
+    },
+    /// Nothing usable came back, after several tries.
+    #[error(
+        "{place}: {message}\n    mend: if it lasts, look whether the vendor has an outage and whether \
+         `base_url` and the network are right; the next sync goes on from here"
+    )]
+    Unanswered {
+        /// Where the source stands in the configuration.
+        place: String,
+        /// What was asked and what came back.
+        message: String,
+    },
+    /// What was asked for does not exist at the vendor.
+    #[error("{0}: there is no such thing at the vendor")]
+    NotThere(String),
     /// Nobody takes the pages any more.
     #[error("the store stopped taking records")]
     StoreGone,
@@ -178,6 +224,15 @@ pub trait Source: Send + Sync {
         pages: Sender<Page>,
     ) -> Boxed<'a, Result<Complete, SourceError>>;
 
+    /// What became of records that the source no longer lists.
+    fn fates<'a>(
+        &'a self,
+        _object: Object,
+        ids: Vec<String>,
+    ) -> Boxed<'a, Result<Vec<Gone>, SourceError>> {
+        Box::pin(async { Ok(ids.into_iter().map(Gone::now).collect()) })
+    }
+
     /// Asks one harmless question.
     fn check<'a>(&'a self) -> Boxed<'a, Result<Probe, SourceError>>;
 
@@ -187,7 +242,21 @@ pub trait Source: Send + Sync {
 
 /// Makes a source from its configuration.
 pub fn open(name: &str, settings: &Settings, zone: &TimeZone) -> Box<dyn Source> {
+    open_in(name, settings, zone, &Environment::default())
+}
+
+/// As [`open`], with other bounds and another way of waiting: for tests.
+pub fn open_in(
+    name: &str,
+    settings: &Settings,
+    zone: &TimeZone,
+    environment: &Environment,
+) -> Box<dyn Source> {
+    let place = &settings.place;
     match &settings.kind {
         Kind::Csv(csv) => Box::new(csv::CsvSource::new(name, csv.clone(), zone.clone())),
+        Kind::HubSpot(hubspot) => {
+            Box::new(hubspot::HubSpot::new(name, hubspot.clone(), environment, place))
+        }
     }
 }

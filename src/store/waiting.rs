@@ -12,7 +12,7 @@ const RECENT_SECS: i64 = 30 * 86_400;
 impl Store {
     /// Opportunities whose last hand-off may still wait for its first touch: open ones, and others
     /// of the last month, that their owner is not known to have touched since. More than wait may be
-    /// among them, never less; the newest come first.
+    /// among them, never less; the newest come first, each with its lead.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -20,7 +20,7 @@ impl Store {
         &self,
         source: &str,
         now: Timestamp,
-    ) -> StoreResult<Vec<String>> {
+    ) -> StoreResult<Vec<(String, Option<String>)>> {
         let recent = Timestamp::from_second(now.as_second() - RECENT_SECS).unwrap_or(now);
         let touched =
             "a.owner = o.owner AND a.kind NOT IN ('note', 'email_in') AND a.\"at\" >= o.since";
@@ -28,7 +28,7 @@ impl Store {
                       JOIN activity a ON a.source = l.source AND a.id = l.activity
                       WHERE l.source = o.source AND a.deleted_ms IS NULL";
         let sql = format!(
-            "SELECT o.id FROM (
+            "SELECT o.id, o.lead FROM (
                  SELECT source, id, lead, owner, created_at, outcome,
                         max(coalesce(created_at, ''), coalesce(
                             (SELECT max(c.\"at\") FROM owner_change c
@@ -41,7 +41,7 @@ impl Store {
                AND NOT EXISTS ({linked} AND l.lead = o.lead AND {touched})
              ORDER BY o.created_at DESC LIMIT ?3"
         );
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(source)
             .bind(recent.to_string())
             .bind(WAITING_MAX)

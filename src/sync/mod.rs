@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::domain::Object;
-use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError};
+use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError, Waiting};
 use crate::store::{Store, StoreError};
 use writer::Writer;
 
@@ -107,7 +107,9 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
     let (sender, pages) = mpsc::channel(PAGES_AHEAD_MAX);
     let mut waiting = Vec::new();
     if sync.source.provides(Object::ActivityLink, "activity") {
-        waiting = sync.store.waiting_hand_offs(sync.name, started).await?;
+        let found = sync.store.waiting_hand_offs(sync.name, started).await?;
+        waiting =
+            found.into_iter().map(|(opportunity, lead)| Waiting { opportunity, lead }).collect();
     }
     let full = sync.full != Full::No;
     let reading = sync.source.read(ReadRequest { cursors, started, full, waiting }, sender);
@@ -185,6 +187,8 @@ async fn reconcile(
             known,
         });
     }
-    writer.bury(object, gone, at).await?;
+    let mut fates = sync.source.fates(object, gone).await?;
+    fates.iter_mut().for_each(|fate| fate.at = fate.at.or(Some(at)));
+    writer.bury(object, fates).await?;
     Ok(())
 }

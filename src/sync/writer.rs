@@ -8,7 +8,7 @@ use super::merge::{self, Batch, Merged};
 use super::units::{self, Before, Changed, Deltas};
 use super::{SyncReport, rollup};
 use crate::domain::{Object, Record};
-use crate::sources::{Gone, Page, id_hash};
+use crate::sources::{Gone, Page, Part, id_hash};
 use crate::store::{
     Store, StoreResult, Write,
     changes::Change,
@@ -120,14 +120,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Marks what an inventory lacks as gone.
-    pub async fn bury(
-        &mut self,
-        object: Object,
-        gone: Vec<String>,
-        at: Timestamp,
-    ) -> StoreResult<()> {
-        let gone = gone.into_iter().map(|id| Gone { id, at: Some(at), into: None }).collect();
-        let part = crate::sources::Part { gone, ..crate::sources::Part::of(object, Vec::new()) };
+    pub async fn bury(&mut self, object: Object, gone: Vec<Gone>) -> StoreResult<()> {
+        let part = Part { gone, ..Part::of(object, Vec::new()) };
         self.commit(vec![Page { parts: vec![part], ..Page::default() }]).await
     }
 

@@ -9,10 +9,11 @@ use std::time::UNIX_EPOCH;
 use csv::{ByteRecord, ReaderBuilder};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::value::{BadValue, canonical, shown};
+use super::value::canonical;
 use crate::config::source::CsvFile;
 use crate::domain::{Fault, Record};
 use crate::sources::SourceError;
+use crate::sources::value::{BadValue, shown};
 
 /// The longest row; a quote that is never closed would swallow the rest of the file.
 const ROW_BYTES_MAX: u64 = 1 << 20;

@@ -1,13 +1,10 @@
 //! A cell of a file to a canonical value, or to the fault that it is.
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use rust_decimal::Decimal;
 
 use crate::config::source::Column;
-use crate::domain::record::{ACTIVITY_KINDS, FieldKind};
-
-/// Why a cell has no canonical value: a short kind and the sentence about it.
-pub type BadValue = (&'static str, String);
+use crate::domain::record::FieldKind;
+use crate::sources::value::{BadValue, of_kind, shown};
 
 /// The canonical text of a cell. Blank is nothing.
 ///
@@ -29,57 +26,7 @@ pub fn canonical(
             }
         }
     }
-    if cell.is_empty() {
-        return Ok(None);
-    }
-    let bad = |kind, what: &str| Err((kind, format!("`{}` is {what}", shown(cell))));
-    let text = match kind {
-        FieldKind::Text => cell.to_owned(),
-        FieldKind::Moment => match moment(cell, column.format.as_deref(), zone) {
-            Some(text) => text,
-            None => return bad("malformed_date", "no date that is understood"),
-        },
-        FieldKind::Amount => match cell.parse::<Decimal>() {
-            Ok(amount) if amount.is_sign_negative() && !amount.is_zero() => {
-                return bad("negative_amount", "negative; the amount is left out");
-            }
-            Ok(amount) => amount.normalize().to_string(),
-            Err(_) => return bad("malformed_number", "no amount like 12500.00"),
-        },
-        FieldKind::Number => match cell.parse::<Decimal>() {
-            Ok(number) => number.normalize().to_string(),
-            Err(_) => return bad("malformed_number", "no number"),
-        },
-        FieldKind::Count => match cell.parse::<Decimal>() {
-            Ok(count) if count.fract().is_zero() && !count.is_sign_negative() => {
-                count.trunc().normalize().to_string()
-            }
-            _ => return bad("malformed_number", "no count like 120"),
-        },
-        FieldKind::Outcome => {
-            return one_of(cell, &["open", "won", "lost"], "unknown_outcome");
-        }
-        FieldKind::ActivityKind => return one_of(cell, &ACTIVITY_KINDS, "unknown_activity"),
-        FieldKind::Flag => match cell.to_lowercase().as_str() {
-            "true" | "yes" | "1" => "true".to_owned(),
-            "false" | "no" | "0" => "false".to_owned(),
-            _ => return bad("malformed_flag", "neither true nor false"),
-        },
-    };
-    Ok(Some(text))
-}
-
-fn one_of(cell: &str, known: &[&str], kind: &'static str) -> Result<Option<String>, BadValue> {
-    let lower = cell.to_lowercase();
-    if known.contains(&lower.as_str()) {
-        return Ok(Some(lower));
-    }
-    Err((kind, format!("`{}` is none of {}; add it to the map", shown(cell), known.join(", "))))
-}
-
-/// A cell in a message: cut, and without control characters that a terminal would obey.
-pub fn shown(cell: &str) -> String {
-    cell.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    of_kind(cell, kind, |cell| moment(cell, column.format.as_deref(), zone))
 }
 
 /// The built-in forms: RFC 3339, `2018-02-26 19:58:54`, `2018-02-26T19:58`, `2018-02-26`. Others

@@ -1,0 +1,135 @@
+//! What every source behind an API takes, and what each vendor takes beside it.
+
+use std::collections::BTreeMap;
+
+use super::{
+    reader::{Entry, Reader},
+    secret::Secret,
+    span,
+};
+use crate::domain::Object;
+
+/// How fast a source may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimit {
+    /// As fast as the vendor's smallest tier allows, until its answers say more.
+    Vendor,
+    /// At most so many requests in so many seconds.
+    AtMost(usize, i64),
+    /// As fast as it can: a test server.
+    None,
+}
+
+/// Vendor's names for canonical fields, in place of the usual ones.
+pub type FieldNames = BTreeMap<(Object, String), String>;
+
+/// `kind = "hubspot"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct HubSpot {
+    /// The API's address.
+    pub base_url: String,
+    /// A service key or the token of a private app.
+    pub token: Secret,
+    /// The dated version of the API, or `v3`.
+    pub api_version: String,
+    /// The account's number, for links.
+    pub portal_id: Option<String>,
+    /// How fast it may ask.
+    pub rate_limit: RateLimit,
+    /// Property names that replace the usual ones.
+    pub fields: FieldNames,
+}
+
+/// HubSpot has one address for all accounts.
+const HUBSPOT_URL: &str = "https://api.hubapi.com";
+/// The newest dated version when this was written; each is supported for at least 18 months.
+const HUBSPOT_VERSION: &str = "2026-09";
+
+/// Reads the keys of a HubSpot source.
+pub fn read_hubspot(table: &Reader<'_>) -> Option<HubSpot> {
+    let base_url = base_url(table).unwrap_or_else(|| HUBSPOT_URL.into());
+    let token =
+        table.required("token", "token = { env = \"HUBSPOT_TOKEN\" }", table.secret("token"));
+    let version = |text: &str| {
+        let dated = text.len() == 7
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| if i == 4 { b == b'-' } else { b.is_ascii_digit() });
+        (text == "v3" || dated).then(|| text.to_owned())
+    };
+    let api_version = table.parsed("api_version", "a version like \"2026-09\"", version);
+    let portal_id = table.parsed("portal_id", "the account's number", |text| {
+        (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
+    });
+    let rate_limit = rate_limit(table);
+    let fields = field_names(table, &[Object::Lead, Object::Opportunity]);
+    Some(HubSpot {
+        base_url,
+        token: token?,
+        api_version: api_version.unwrap_or_else(|| HUBSPOT_VERSION.into()),
+        portal_id,
+        rate_limit,
+        fields,
+    })
+}
+
+/// `base_url`, without its trailing slash.
+fn base_url(table: &Reader<'_>) -> Option<String> {
+    table.parsed("base_url", "an address like \"https://api.example.com\"", |text| {
+        let known = text.starts_with("https://") || text.starts_with("http://");
+        (known && text.len() > "https://".len()).then(|| text.trim_end_matches('/').to_owned())
+    })
+}
+
+/// `rate_limit = "190/10s"` or `"none"`.
+fn rate_limit(table: &Reader<'_>) -> RateLimit {
+    let expected = "a limit like \"190/10s\", or \"none\" for a test server";
+    let parsed = table.parsed("rate_limit", expected, |text| {
+        if text == "none" {
+            return Some(RateLimit::None);
+        }
+        let (count, span) = text.split_once('/')?;
+        let count: usize = count.trim().parse().ok().filter(|count| *count > 0)?;
+        let span = span.trim();
+        let span = if span.starts_with(|c: char| c.is_ascii_digit()) {
+            span::duration_secs(span)?
+        } else {
+            span::duration_secs(&format!("1{span}"))?
+        };
+        Some(RateLimit::AtMost(count, span))
+    });
+    parsed.unwrap_or(RateLimit::Vendor)
+}
+
+/// `[source.NAME.fields.OBJECT]`
+fn field_names(table: &Reader<'_>, objects: &[Object]) -> FieldNames {
+    let mut names = FieldNames::new();
+    let Some(fields) = table.table("fields") else { return names };
+    for object in objects {
+        let Some(own) = fields.table(object.name()) else { continue };
+        for (field, entry) in own.free_entries() {
+            // The lead of an opportunity is an association, its outcome several properties.
+            let fixed = *object == Object::Opportunity
+                && ["lead", "outcome", "url"].contains(&field.as_str());
+            match entry {
+                Entry::Scalar(name) if object.field_index(&field).is_some() && !fixed => {
+                    names.insert((*object, field), name);
+                }
+                _ => {
+                    let known: Vec<&str> = object.fields().iter().map(|(name, _)| *name).collect();
+                    own.problem(
+                        &field,
+                        format!("cannot be replaced in a {}", object.name()),
+                        format!(
+                            "write `field = \"the vendor's name\"` with some of: {}",
+                            known.join(", ")
+                        ),
+                    );
+                }
+            }
+        }
+    }
+    fields.finish();
+    names
+}

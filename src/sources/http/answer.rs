@@ -1,0 +1,134 @@
+//! An answer, and what can go wrong before there is one.
+
+use reqwest::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+
+use super::Quota;
+use crate::net;
+
+/// Characters of an answer's text that a message may show.
+const SHOWN_CHARS_MAX: usize = 160;
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// What kind of answer it is, without its content: that may be anything.
+    pub fn described(&self) -> String {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        format!(
+            "HTTP {} with {} bytes of {}, which is not the JSON that was asked for",
+            self.status,
+            self.body.len(),
+            kind.unwrap_or("no stated type")
+        )
+    }
+
+    /// The vendor's own words in a field of a JSON object, short and without control characters.
+    pub fn words(&self, field: &str) -> Option<String> {
+        let value: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let text = value.get(field)?.as_str()?;
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        Some(text.chars().take(SHOWN_CHARS_MAX).map(plain).collect())
+    }
+}
+
+/// What an answer means for the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It can be read.
+    Usable,
+    /// The same request may succeed after a wait; the usual one where the vendor names none.
+    Again {
+        /// How long.
+        wait_ms: Option<i64>,
+        /// Why.
+        why: String,
+    },
+    /// It will not succeed in this run.
+    Later {
+        /// Why.
+        why: String,
+    },
+    /// The secret was refused.
+    Unauthorised {
+        /// Why.
+        why: String,
+    },
+    /// It will not succeed until somebody changes something.
+    Refused {
+        /// Why.
+        why: String,
+        /// What to change.
+        mend: String,
+    },
+    /// What was asked for does not exist.
+    Gone,
+}
+
+/// How a vendor speaks HTTP.
+pub trait Vendor: Send + Sync {
+    /// What an answer means.
+    fn meaning(&self, answer: &Answer) -> Meaning;
+
+    /// What an answer's headers say about limits.
+    fn quota(&self, headers: &HeaderMap) -> Quota;
+}
+
+/// The wait that an answer asks for, in its `Retry-After`.
+pub fn retry_after_ms(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let secs: f64 = text.trim().parse().ok()?;
+    (secs >= 0.0).then_some((secs.min(86_400.0) * 1_000.0).ceil() as i64)
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("no answer in time")]
+    Slow,
+    #[error("{0}")]
+    Broken(String),
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl Trouble {
+    pub fn of(error: reqwest::Error) -> Trouble {
+        if error.is_timeout() { Trouble::Slow } else { Trouble::Broken(net::cause(error)) }
+    }
+
+    /// What takes long is tried less often.
+    pub fn tries_max(&self, usual: u32, slow: u32) -> u32 {
+        match self {
+            Trouble::Slow | Trouble::TooLarge(_) => slow,
+            Trouble::Broken(_) | Trouble::Fatal(_) => usual,
+        }
+    }
+}
+
+/// Reads a body up to its end; one that is cut short, endless or too slow is trouble.
+pub(super) async fn read_body(
+    mut response: Response,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Trouble> {
+    let declared = response.content_length().unwrap_or(0);
+    let mut body = Vec::with_capacity(usize::try_from(declared).unwrap_or(0).min(1 << 20));
+    while let Some(chunk) = response.chunk().await.map_err(Trouble::of)? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Trouble::TooLarge(bytes_max));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

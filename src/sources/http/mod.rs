@@ -1,0 +1,304 @@
+//! What every API source stands on: auth, pacing, retries, limits and redaction, written once.
+//!
+//! A vendor says what its answers mean ([`Vendor`]); this sends a request until there is an answer
+//! that can be used, or a reason why there will be none. A run that could not read everything ends
+//! with that reason and never as a success with fewer rows.
+
+mod answer;
+mod pacer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use serde::de::DeserializeOwned;
+
+use super::SourceError;
+use crate::clock::Timer;
+use crate::config::secret::Secret;
+use crate::net;
+pub use answer::{Answer, Meaning, Vendor, retry_after_ms};
+use answer::{Trouble, read_body};
+pub use pacer::{DaySpent, Lane, Pacer, Quota, Rate};
+
+/// Tries of one request before the run gives up.
+const TRIES_MAX: u32 = 6;
+/// Tries of one request that gets no answer in time.
+const SLOW_TRIES_MAX: u32 = 3;
+/// The first wait after an answer that says nothing about waiting; it doubles each time.
+const BACKOFF_MS: i64 = 1_000;
+/// The longest such wait.
+const BACKOFF_MS_MAX: i64 = 20_000;
+/// A longer wait than this is not sat out: the run ends, and the next one goes on.
+const WAIT_MS_MAX: i64 = 60_000;
+
+/// What bounds an exchange.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// How waiting is done.
+    pub timer: Timer,
+    /// How long an exchange may take.
+    pub request_timeout: Duration,
+    /// How large an answer may be.
+    pub body_bytes_max: usize,
+    /// Whether the pacing is shared with the other sources of the same account in this process.
+    pub shared_pacing: bool,
+}
+
+impl Default for Environment {
+    fn default() -> Environment {
+        Environment {
+            timer: Timer::default(),
+            request_timeout: Duration::from_secs(30),
+            body_bytes_max: 32 * 1024 * 1024,
+            shared_pacing: true,
+        }
+    }
+}
+
+/// How requests are authorised.
+pub enum Auth {
+    /// `Authorization: Bearer …`, with a secret that is read again when it is refused: whoever runs
+    /// the server may renew its file.
+    Bearer(Secret),
+    /// A header value that the vendor hands out, see [`Api::set_session`].
+    Session,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is for, in words, for messages: "list contacts".
+    pub operation: String,
+    /// The path below the base address.
+    pub path: String,
+    /// Query parameters.
+    pub query: Vec<(&'static str, String)>,
+    /// The body as JSON; a GET where there is none.
+    pub body: Option<String>,
+    /// The limit that it counts against.
+    pub lane: Lane,
+}
+
+impl Request {
+    /// A GET.
+    pub fn get(operation: impl Into<String>, path: impl Into<String>) -> Request {
+        let (operation, path) = (operation.into(), path.into());
+        Request { operation, path, query: Vec::new(), body: None, lane: Lane::General }
+    }
+
+    /// A POST of JSON.
+    pub fn post(
+        operation: impl Into<String>,
+        path: impl Into<String>,
+        body: &impl serde::Serialize,
+    ) -> Request {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        Request { body: Some(body), ..Request::get(operation, path) }
+    }
+
+    /// With a query parameter.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Request {
+        self.query.push((name, value.into()));
+        self
+    }
+}
+
+/// A vendor's API.
+pub struct Api {
+    client: Client,
+    base_url: String,
+    vendor: Box<dyn Vendor>,
+    auth: Auth,
+    /// The header value in use.
+    credential: Mutex<Option<String>>,
+    pacer: Arc<Pacer>,
+    environment: Environment,
+    /// Where the source stands in the configuration, for messages.
+    place: String,
+}
+
+impl Api {
+    /// An API at a base address, without its trailing slash.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(
+        base_url: &str,
+        vendor: Box<dyn Vendor>,
+        auth: Auth,
+        rates: (Option<Rate>, Option<Rate>),
+        environment: &Environment,
+        place: &str,
+    ) -> Result<Api, SourceError> {
+        let client = net::client(environment.request_timeout).map_err(|message| {
+            SourceError::At { place: place.to_owned(), message, mend: "see the message".into() }
+        })?;
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let pacer = if environment.shared_pacing {
+            let whose = match &auth {
+                Auth::Bearer(secret) => secret.reveal().unwrap_or_default(),
+                Auth::Session => String::new(),
+            };
+            Pacer::shared(
+                super::id_hash(&format!("{base_url} {whose} {rates:?}")),
+                rates.0,
+                rates.1,
+            )
+        } else {
+            Arc::new(Pacer::new(rates.0, rates.1, environment.timer.clone()))
+        };
+        Ok(Api {
+            client,
+            base_url,
+            vendor,
+            auth,
+            credential: Mutex::new(None),
+            pacer,
+            environment: environment.clone(),
+            place: place.to_owned(),
+        })
+    }
+
+    /// How many requests were sent to this account so far.
+    pub fn requests(&self) -> u64 {
+        self.pacer.requests()
+    }
+
+    /// Uses this header value from now on.
+    pub fn set_session(&self, header: String) {
+        *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = Some(header);
+    }
+
+    /// Sends a request until it is answered, and reads the answer as JSON.
+    ///
+    /// # Errors
+    /// Why there is no usable answer, in words that name the operation and the mend.
+    pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, SourceError> {
+        self.read(request, |body| serde_json::from_slice(body)).await
+    }
+
+    /// Sends a request until it is answered, and reads the answer with `parse`.
+    ///
+    /// # Errors
+    /// As [`Api::json`].
+    pub async fn read<T>(
+        &self,
+        request: &Request,
+        parse: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, SourceError> {
+        let mut renewed = false;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.pacer
+                .permit(request.lane)
+                .await
+                .map_err(|DaySpent| self.later(request, "today's quota of requests is spent"))?;
+            let (wait_ms, why, tries_max) = match self.exchange(request).await {
+                Ok(answer) => match self.vendor.meaning(&answer) {
+                    Meaning::Usable => match parse(&answer.body) {
+                        Ok(value) => return Ok(value),
+                        Err(error) => {
+                            (None, format!("{}: {error}", answer.described()), SLOW_TRIES_MAX)
+                        }
+                    },
+                    Meaning::Again { wait_ms, why } => (wait_ms, why, TRIES_MAX),
+                    Meaning::Later { why } => return Err(self.later(request, &why)),
+                    Meaning::Unauthorised { why } if !renewed && self.renew() => {
+                        renewed = true;
+                        (Some(0), why, TRIES_MAX)
+                    }
+                    Meaning::Unauthorised { why } => return Err(self.refused(request, why)),
+                    Meaning::Refused { why, mend } => {
+                        let message = format!("{}: {why}", request.operation);
+                        return Err(SourceError::At { place: self.place.clone(), message, mend });
+                    }
+                    Meaning::Gone => return Err(SourceError::NotThere(request.operation.clone())),
+                },
+                Err(Trouble::Fatal(why)) => return Err(self.unusable(request, &why)),
+                Err(trouble) => {
+                    (None, trouble.to_string(), trouble.tries_max(TRIES_MAX, SLOW_TRIES_MAX))
+                }
+            };
+            let wait_ms = wait_ms.unwrap_or_else(|| backoff_ms(tries));
+            if tries >= tries_max || wait_ms > WAIT_MS_MAX {
+                return Err(self.unusable(request, &format!("{why} ({tries} tries)")));
+            }
+            tracing::debug!(operation = request.operation, tries, wait_ms, why, "asking again");
+            self.pacer.block_ms(wait_ms);
+        }
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Answer, Trouble> {
+        let _under_way = self.environment.timer.under_way();
+        let url = format!("{}{}", self.base_url, request.path);
+        let mut builder = match &request.body {
+            Some(body) => {
+                self.client.post(url).header(CONTENT_TYPE, "application/json").body(body.clone())
+            }
+            None => self.client.get(url),
+        };
+        if !request.query.is_empty() {
+            builder = builder.query(&request.query);
+        }
+        if let Some(credential) = self.credential()? {
+            builder = builder.header(AUTHORIZATION, credential);
+        }
+        let builder =
+            builder.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "identity");
+        let response = builder.send().await.map_err(Trouble::of)?;
+        let status = response.status().as_u16();
+        let headers: HeaderMap = response.headers().clone();
+        self.pacer.learn(self.vendor.quota(&headers));
+        let body = read_body(response, self.environment.body_bytes_max).await?;
+        Ok(Answer { status, headers, body })
+    }
+
+    fn credential(&self) -> Result<Option<String>, Trouble> {
+        let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Auth::Bearer(secret)) = (credential.as_ref(), &self.auth) {
+            let token = secret.reveal().map_err(|error| Trouble::Fatal(error.to_string()))?;
+            *credential = Some(format!("Bearer {}", token.trim()));
+        }
+        Ok(credential.clone())
+    }
+
+    /// Reads the secret again. A session is renewed by its vendor's own code.
+    fn renew(&self) -> bool {
+        let bearer = matches!(self.auth, Auth::Bearer(_));
+        if bearer {
+            *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        bearer
+    }
+
+    fn refused(&self, request: &Request, why: String) -> SourceError {
+        let key = if matches!(self.auth, Auth::Bearer(_)) { "token" } else { "password" };
+        SourceError::Unauthorised {
+            place: self.place.clone(),
+            message: format!("{}: {why}", request.operation),
+            mend: format!("put a valid secret where `{key}` points to"),
+        }
+    }
+
+    fn later(&self, request: &Request, why: &str) -> SourceError {
+        SourceError::Later {
+            place: self.place.clone(),
+            message: format!("{}: {why}", request.operation),
+        }
+    }
+
+    fn unusable(&self, request: &Request, why: &str) -> SourceError {
+        SourceError::Unanswered {
+            place: self.place.clone(),
+            message: format!("{}: {why}", request.operation),
+        }
+    }
+}
+
+/// Doubles from one second. Requests of one run wait together, so they need no spread.
+fn backoff_ms(tries: u32) -> i64 {
+    BACKOFF_MS.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(BACKOFF_MS_MAX)
+}

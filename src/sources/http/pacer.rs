@@ -1,0 +1,256 @@
+//! How fast a client may ask: it keeps within the vendor's limits by itself, so that it never lives
+//! on refusals.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::clock::Timer;
+
+/// So many requests in so many milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests.
+    pub count: usize,
+    /// In this time.
+    pub window_ms: i64,
+}
+
+impl Rate {
+    /// A little less than is allowed: requests may arrive closer together than they were sent.
+    fn with_margin(self) -> Rate {
+        let margin = if self.count > 1 { self.count.div_ceil(20) } else { 0 };
+        Rate { count: self.count - margin, ..self }
+    }
+}
+
+/// Which of the vendor's limits a request counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// The general one.
+    General,
+    /// Searches have a limit of their own beside it.
+    Search,
+}
+
+/// What an answer says about the limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// The rate that is allowed.
+    pub rate: Option<Rate>,
+    /// Requests that are left in the running window.
+    pub remaining: Option<u64>,
+    /// Requests that are left today.
+    pub daily_remaining: Option<u64>,
+}
+
+/// The pacing of one account. Sources of the same account share it.
+#[derive(Debug)]
+pub struct Pacer {
+    timer: Timer,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// None where the configuration says that there is no limit.
+    general: Option<Rate>,
+    search: Option<Rate>,
+    sent: VecDeque<i64>,
+    searched: VecDeque<i64>,
+    blocked_until_ms: i64,
+    day_is_spent: bool,
+    requests: u64,
+}
+
+/// Today's quota is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DaySpent;
+
+impl Pacer {
+    /// A pacer with these limits.
+    pub fn new(general: Option<Rate>, search: Option<Rate>, timer: Timer) -> Pacer {
+        let state = State {
+            general: general.map(Rate::with_margin),
+            search: search.map(Rate::with_margin),
+            sent: VecDeque::new(),
+            searched: VecDeque::new(),
+            blocked_until_ms: 0,
+            day_is_spent: false,
+            requests: 0,
+        };
+        Pacer { timer, state: Mutex::new(state) }
+    }
+
+    /// The pacer of an account, one for the whole process: limits are the account's, and they do not
+    /// begin anew with each sync.
+    pub fn shared(account: u64, general: Option<Rate>, search: Option<Rate>) -> Arc<Pacer> {
+        static PACERS: OnceLock<Mutex<HashMap<u64, Arc<Pacer>>>> = OnceLock::new();
+        let pacers = PACERS.get_or_init(Mutex::default);
+        let mut pacers = pacers.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || Arc::new(Pacer::new(general, search, Timer::default()));
+        let pacer = Arc::clone(pacers.entry(account).or_insert_with(fresh));
+        // A new sync may find that a new day has begun.
+        pacer.lock().day_is_spent = false;
+        pacer
+    }
+
+    /// Waits until a request may be sent, and counts it.
+    ///
+    /// # Errors
+    /// When today's quota is spent.
+    pub async fn permit(&self, lane: Lane) -> Result<(), DaySpent> {
+        loop {
+            let until_ms = {
+                let mut state = self.lock();
+                if state.day_is_spent {
+                    return Err(DaySpent);
+                }
+                let now_ms = self.timer.now_ms();
+                let until_ms = state.free_at_ms(lane, now_ms);
+                if until_ms <= now_ms {
+                    state.count(lane, now_ms);
+                    return Ok(());
+                }
+                until_ms
+            };
+            self.timer.wait_until_ms(until_ms).await;
+        }
+    }
+
+    /// Believes what an answer says: the vendor knows its limits better than the configuration.
+    pub fn learn(&self, quota: Quota) {
+        let mut state = self.lock();
+        // `rate_limit = "none"` is for a test server, whose headers need not mean anything.
+        if state.general.is_none() {
+            return;
+        }
+        if let Some(rate) = quota.rate.filter(|rate| rate.count > 0 && rate.window_ms > 0) {
+            state.general = Some(rate.with_margin());
+        }
+        if quota.remaining == Some(0) {
+            // Somebody else uses the same account: the window is full though we did not fill it.
+            let window_ms = quota.rate.map_or(10_000, |rate| rate.window_ms);
+            let until_ms = self.timer.now_ms() + window_ms;
+            state.blocked_until_ms = state.blocked_until_ms.max(until_ms);
+        }
+        state.day_is_spent |= quota.daily_remaining == Some(0);
+    }
+
+    /// Sends nothing for a while: an answer said so.
+    pub fn block_ms(&self, wait_ms: i64) {
+        let until_ms = self.timer.now_ms() + wait_ms;
+        let mut state = self.lock();
+        state.blocked_until_ms = state.blocked_until_ms.max(until_ms);
+    }
+
+    /// Waits, and lets others go on.
+    pub async fn wait_ms(&self, wait_ms: i64) {
+        self.timer.wait_until_ms(self.timer.now_ms() + wait_ms).await;
+    }
+
+    /// How many requests were permitted so far.
+    pub fn requests(&self) -> u64 {
+        self.lock().requests
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// When a request of the lane may be sent.
+    fn free_at_ms(&mut self, lane: Lane, now_ms: i64) -> i64 {
+        let mut at_ms = self.blocked_until_ms;
+        if let Some(rate) = self.general {
+            at_ms = at_ms.max(window_free_at_ms(&mut self.sent, rate, now_ms));
+        }
+        if let (Some(rate), Lane::Search) = (self.search, lane) {
+            at_ms = at_ms.max(window_free_at_ms(&mut self.searched, rate, now_ms));
+        }
+        at_ms
+    }
+
+    fn count(&mut self, lane: Lane, now_ms: i64) {
+        self.requests += 1;
+        if self.general.is_some() {
+            self.sent.push_back(now_ms);
+        }
+        if self.search.is_some() && lane == Lane::Search {
+            self.searched.push_back(now_ms);
+        }
+    }
+}
+
+/// When the oldest of the last `count` requests leaves the window.
+fn window_free_at_ms(sent: &mut VecDeque<i64>, rate: Rate, now_ms: i64) -> i64 {
+    while sent.front().is_some_and(|at_ms| at_ms + rate.window_ms <= now_ms) {
+        sent.pop_front();
+    }
+    match sent.len().checked_sub(rate.count) {
+        Some(over) => sent.get(over).map_or(now_ms, |at_ms| at_ms + rate.window_ms),
+        None => now_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN_SECS: Rate = Rate { count: 100, window_ms: 10_000 };
+    const ONE_SEC: Rate = Rate { count: 5, window_ms: 1_000 };
+
+    /// The largest number of requests in any window.
+    fn densest(sent: &[i64], window_ms: i64) -> usize {
+        let within =
+            |from: i64| sent.iter().filter(|at| (from..from + window_ms).contains(*at)).count();
+        sent.iter().map(|from| within(*from)).max().unwrap()
+    }
+
+    async fn times(pacer: &Pacer, timer: &Timer, lane: Lane, count: usize) -> Vec<i64> {
+        let mut times = Vec::new();
+        for _ in 0..count {
+            pacer.permit(lane).await.unwrap();
+            times.push(timer.now_ms());
+        }
+        times
+    }
+
+    #[tokio::test]
+    async fn no_window_ever_holds_more_than_is_allowed() {
+        let timer = Timer::skipping();
+        let pacer = Pacer::new(Some(TEN_SECS), Some(ONE_SEC), timer.clone());
+        let sent = times(&pacer, &timer, Lane::General, 450).await;
+        assert_eq!(densest(&sent, 10_000), 95);
+        assert!(timer.now_ms() <= 50_000, "and nothing is wasted: {}", timer.now_ms());
+        let searched = times(&pacer, &timer, Lane::Search, 40).await;
+        assert_eq!(densest(&searched, 1_000), 4);
+    }
+
+    #[tokio::test]
+    async fn the_answers_limit_wins_over_the_configured_one() {
+        let timer = Timer::skipping();
+        let pacer = Pacer::new(Some(TEN_SECS), None, timer.clone());
+        let rate = Some(Rate { count: 20, window_ms: 10_000 });
+        pacer.learn(Quota { rate, remaining: Some(7), daily_remaining: Some(9) });
+        let sent = times(&pacer, &timer, Lane::General, 60).await;
+        assert_eq!(densest(&sent, 10_000), 19);
+        pacer.learn(Quota { rate, remaining: Some(0), daily_remaining: Some(9) });
+        let before_ms = timer.now_ms();
+        pacer.permit(Lane::General).await.unwrap();
+        assert!(timer.now_ms() >= before_ms + 10_000, "somebody else filled the window");
+        pacer.learn(Quota { daily_remaining: Some(0), ..Quota::default() });
+        assert_eq!(pacer.permit(Lane::General).await, Err(DaySpent));
+    }
+
+    #[tokio::test]
+    async fn without_a_limit_nothing_waits_but_for_a_refusal() {
+        let timer = Timer::skipping();
+        let pacer = Pacer::new(None, None, timer.clone());
+        times(&pacer, &timer, Lane::Search, 10_000).await;
+        assert_eq!(timer.now_ms(), 0);
+        pacer.block_ms(3_000);
+        pacer.permit(Lane::General).await.unwrap();
+        assert_eq!(timer.now_ms(), 3_000);
+    }
+}
