@@ -58,7 +58,8 @@ fn data_flows_one_way() {
     let core = ["domain", "plan", "rates", "pacing", "handoff", "alerts", "digest"];
     let allowed = |room: &str| -> Option<Vec<&str>> {
         Some(match room {
-            "domain" | "clock" | "net" | "simulate" => vec![],
+            "domain" | "clock" | "net" => vec![],
+            "simulate" => vec!["net"],
             "plan" | "handoff" => vec!["domain"],
             "rates" => vec!["domain", "plan"],
             "pacing" => vec!["domain", "plan"],

@@ -29,7 +29,7 @@ pub enum Ask {
 }
 
 /// A row as far as paging needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// Its id.
     pub id: String,
@@ -47,7 +47,8 @@ pub struct Window {
     ask: Ask,
     until_ms: Option<i64>,
     offset_max: usize,
-    seen: HashSet<String>,
+    /// Rows of the border, as they were: one that changes again comes again.
+    seen: HashSet<Row>,
     newest_ms: Option<i64>,
     finished: bool,
 }
@@ -100,7 +101,7 @@ impl Window {
             row.at_ms >= from_ms && self.until_ms.is_none_or(|until_ms| row.at_ms <= until_ms)
         };
         let fresh: Vec<usize> = (0..rows.len())
-            .filter(|index| within(&rows[*index]) && !self.seen.contains(&rows[*index].id))
+            .filter(|index| within(&rows[*index]) && !self.seen.contains(&rows[*index]))
             .collect();
         let newest_ms = fresh.iter().map(|index| rows[*index].at_ms).max();
         self.newest_ms = self.newest_ms.max(newest_ms);
@@ -114,7 +115,7 @@ impl Window {
 
     fn drained(&mut self, at_ms: i64, after_id: Option<u64>, rows: &[Row], more: bool) {
         let last = rows.iter().filter_map(|row| row.id.parse().ok()).max();
-        self.seen.extend(rows.iter().map(|row| row.id.clone()));
+        self.seen.extend(rows.iter().cloned());
         self.ask = match (more, last.filter(|last| Some(*last) > after_id)) {
             (true, Some(last)) => Ask::At { at_ms, after_id: Some(last) },
             _ => {
@@ -137,7 +138,7 @@ impl Window {
             self.seen.clear();
         }
         let again = rows.iter().filter(|row| row.at_ms >= next_ms);
-        self.seen.extend(again.map(|row| row.id.clone()));
+        self.seen.extend(again.cloned());
         let one_instant = rows.iter().all(|row| row.at_ms == from_ms);
         self.ask = if next_ms > from_ms {
             Ask::Since { from_ms: next_ms, until_ms: self.until_ms, offset: 0 }
@@ -202,8 +203,9 @@ mod tests {
                     let id: u64 = rows[index].id.parse().unwrap();
                     prop_assert_ne!(read.insert(id, rows[index].at_ms), Some(rows[index].at_ms));
                 }
-                // A record changes: it moves behind everything else.
-                if let Some(at) = changes.next().and_then(|id| table.get_mut(&(id as u64))) {
+                // A record changes meanwhile: it moves behind everything else.
+                let id = changes.next().filter(|_| window.next().is_some());
+                if let Some(at) = id.and_then(|id| table.get_mut(&(id as u64))) {
                     *at = clock;
                     clock += 1;
                 }

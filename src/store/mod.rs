@@ -8,6 +8,7 @@ pub mod changes;
 pub mod digests;
 pub mod excuses;
 pub mod facts;
+mod month_cells;
 pub mod open;
 pub mod outbox;
 pub mod records;

@@ -1,13 +1,17 @@
 //! Roll-ups, and the small values of the `meta` table.
 
-use jiff::tz::TimeZone;
-use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
+use std::collections::HashMap;
 
+use jiff::{civil::Date, tz::TimeZone};
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::month_cells;
+pub use super::month_cells::Entry;
 use super::{Store, StoreResult, Write, on};
 use crate::domain::{
     dimension::Dimension,
     stage::Stage,
-    unit::{Cell, Contribution, End},
+    unit::{Cell, Contribution},
 };
 
 /// The zone that the days of the roll-ups are in.
@@ -20,6 +24,23 @@ const ROWS_PER_STATEMENT: usize = 100;
 /// A cell with its count and its value in ten-thousandths.
 pub type CellCount = (Cell, i64, i64);
 
+/// What is added to the cells of a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonthChange {
+    /// The stage that was entered.
+    pub from: Stage,
+    /// The stage that may be reached.
+    pub to: Stage,
+    /// None for the total.
+    pub dimension: Option<Dimension>,
+    /// The stored value; empty for "unattributed" and for the total.
+    pub key: String,
+    /// The first day of the month of entry.
+    pub month: Date,
+    /// Each cell once, with what is added to its count and value, sorted.
+    pub cells: Vec<(Entry, i64, i64)>,
+}
+
 impl Store {
     /// All cells of a pair of stages and a dimension (the total when none).
     ///
@@ -31,17 +52,29 @@ impl Store {
         to: Stage,
         dimension: Option<Dimension>,
     ) -> StoreResult<Vec<CellCount>> {
-        let rows = sqlx::query(
-            "SELECT key, entered, ended, lag_days, currency, count, value FROM rollup
-             WHERE from_stage = ? AND to_stage = ? AND dimension = ?",
-        )
-        .bind(from.name())
-        .bind(to.name())
-        .bind(dimension_name(dimension))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(on("read roll-ups"))?;
-        Ok(rows.iter().filter_map(|row| cell(row, from, to, dimension)).collect())
+        let prefix = prefix(from, to, dimension);
+        let rows = sqlx::query("SELECT place, cells FROM rollup WHERE place >= ? AND place < ?")
+            .bind(prefix.as_str())
+            // The character after the slash: everything that begins with the prefix lies before it.
+            .bind(format!("{}0", prefix.trim_end_matches('/')))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read roll-ups"))?;
+        let mut cells = Vec::new();
+        for row in &rows {
+            let Some((month, key)) = row.get::<&str, _>(0)[prefix.len()..].split_once('/') else {
+                continue;
+            };
+            for (entry, (count, value)) in month_cells::read(row.get(1)) {
+                let Some(entered) = entry.entered(month) else { continue };
+                let (end, lag_days) = (entry.end, entry.lag_days);
+                let contribution = Contribution { from, to, entered, end, lag_days };
+                let key = key.to_owned();
+                let cell = Cell { dimension, key, contribution, currency: entry.currency };
+                cells.push((cell, count, value));
+            }
+        }
+        Ok(cells)
     }
 
     /// Whether the roll-ups are those of the records, with days in this zone. They are not while a
@@ -89,35 +122,48 @@ impl Write {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn add_to_cells(&mut self, cells: &[CellCount]) -> StoreResult<()> {
-        for chunk in cells.chunks(ROWS_PER_STATEMENT) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "INSERT INTO rollup (dimension, key, from_stage, to_stage, entered, ended, \
-                 lag_days, currency, count, value) ",
-            );
-            query.push_values(chunk, |mut row, (cell, count, value)| {
-                let part = &cell.contribution;
-                row.push_bind(dimension_name(cell.dimension))
-                    .push_bind(&cell.key)
-                    .push_bind(part.from.name())
-                    .push_bind(part.to.name())
-                    .push_bind(part.entered.to_string())
-                    .push_bind(part.end.name())
-                    .push_bind(part.lag_days)
-                    .push_bind(&cell.currency)
-                    .push_bind(*count)
-                    .push_bind(*value);
+    pub async fn add_to_cells(&mut self, months: &[MonthChange]) -> StoreResult<()> {
+        for chunk in months.chunks(ROWS_PER_STATEMENT) {
+            self.add_to_months(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_to_months(&mut self, months: &[MonthChange]) -> StoreResult<()> {
+        let places: Vec<String> = months.iter().map(place).collect();
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("SELECT place, cells FROM rollup WHERE place IN (");
+        let mut list = query.separated(", ");
+        for place in &places {
+            list.push_bind(place.as_str());
+        }
+        query.push(")");
+        let rows =
+            query.build().fetch_all(&mut *self.transaction).await.map_err(on("read roll-ups"))?;
+        let known: HashMap<&str, &str> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let texts: Vec<(&str, String)> = places
+            .iter()
+            .zip(months)
+            .map(|(place, month)| {
+                (place.as_str(), month_cells::add(known.get(place.as_str()), &month.cells))
+            })
+            .collect();
+        let (empty, filled): (Vec<_>, Vec<_>) = texts.iter().partition(|(_, text)| text.is_empty());
+        if !filled.is_empty() {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("INSERT OR REPLACE INTO rollup (place, cells) ");
+            query.push_values(filled, |mut row, (place, text)| {
+                row.push_bind(*place).push_bind(text.as_str());
             });
-            query.push(
-                " ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-                 value = value + excluded.value",
-            );
             query.build().execute(&mut *self.transaction).await.map_err(on("add to roll-ups"))?;
         }
-        sqlx::query("DELETE FROM rollup WHERE count = 0")
-            .execute(&mut *self.transaction)
-            .await
-            .map_err(on("drop empty roll-ups"))?;
+        for (place, _) in empty.iter().filter(|(place, _)| known.contains_key(place)) {
+            sqlx::query("DELETE FROM rollup WHERE place = ?")
+                .bind(*place)
+                .execute(&mut *self.transaction)
+                .await
+                .map_err(on("drop empty roll-ups"))?;
+        }
         Ok(())
     }
 
@@ -159,19 +205,14 @@ fn dimension_name(dimension: Option<Dimension>) -> &'static str {
     dimension.map_or("total", Dimension::name)
 }
 
-fn cell(
-    row: &SqliteRow,
-    from: Stage,
-    to: Stage,
-    dimension: Option<Dimension>,
-) -> Option<CellCount> {
-    let contribution = Contribution {
-        from,
-        to,
-        entered: row.get::<&str, _>(1).parse().ok()?,
-        end: End::from_name(row.get(2))?,
-        lag_days: row.get(3),
-    };
-    let cell = Cell { dimension, key: row.get(0), contribution, currency: row.get(4) };
-    Some((cell, row.get(5), row.get(6)))
+/// Where the cells of a pair and a dimension are.
+fn prefix(from: Stage, to: Stage, dimension: Option<Dimension>) -> String {
+    format!("{}>{}/{}/", from.name(), to.name(), dimension_name(dimension))
+}
+
+/// Where a month is. The key comes last, since it may hold anything.
+fn place(change: &MonthChange) -> String {
+    let prefix = prefix(change.from, change.to, change.dimension);
+    let (year, month) = (change.month.year(), change.month.month());
+    format!("{prefix}{year:04}-{month:02}/{}", change.key)
 }

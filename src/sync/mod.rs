@@ -3,6 +3,7 @@
 //! The source reads ahead of the one writer. Pages, their faults and their cursors are one
 //! transaction, so a kill at any moment loses nothing and repeats nothing.
 
+mod deltas;
 pub mod merge;
 pub mod rollup;
 pub mod units;

@@ -6,7 +6,8 @@
 
 use jiff::tz::TimeZone;
 
-use super::units::{self, Deltas};
+use super::deltas::Deltas;
+use super::units;
 use crate::domain::{Object, unit::UnitKind};
 use crate::store::{Store, StoreResult, Write};
 

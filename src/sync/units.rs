@@ -8,13 +8,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::deltas::Deltas;
 use crate::domain::{
-    Lead, Opportunity, Record, RecordKey,
-    dimension::Dimension,
-    facts,
-    unit::{Cell, Contribution, Unit, UnitKind},
+    Lead, Opportunity, Record, RecordKey, facts,
+    unit::{Unit, UnitKind},
 };
-use crate::store::{records::Loaded, rollups::CellCount};
+use crate::store::records::Loaded;
 
 /// Leads and opportunities by id, borrowed, with the time of their tombstone.
 pub type Changed<'a> = HashMap<&'a str, (&'a Record, Option<Timestamp>)>;
@@ -37,6 +36,16 @@ pub fn feed(
     zone: &TimeZone,
     deltas: &mut Deltas,
 ) {
+    if opportunities.is_empty() && before.leads.is_empty() && before.opportunities.is_empty() {
+        // New leads that nothing belongs to: most of a first load.
+        for (id, (record, deleted_at)) in leads {
+            let key = RecordKey { source: String::new(), id: (*id).to_owned() };
+            let lead = facts::lead(key, record, *deleted_at);
+            let unit = Unit::of_lead(&lead, std::iter::empty(), None, zone);
+            unit.iter().for_each(|unit| deltas.add(unit, 1));
+        }
+        return;
+    }
     let old = View::new(source, &before.leads, &before.opportunities, None);
     let new = View::new(source, &before.leads, &before.opportunities, Some((leads, opportunities)));
     let lead_ids: HashSet<&str> = old.leads.keys().chain(new.leads.keys()).copied().collect();
@@ -129,86 +138,5 @@ impl<'a> View<'a> {
                 Unit::of_opportunity(opportunity, lead, None, zone)
             }
         }
-    }
-}
-
-/// Changes of cells, with the texts of their keys kept once.
-#[derive(Debug, Default)]
-pub struct Deltas {
-    /// By dimension, the total first: text -> place in `keys`.
-    places: [HashMap<String, u32>; 1 + Dimension::STORED.len()],
-    keys: Vec<(Option<Dimension>, String)>,
-    currencies: Vec<String>,
-    cells: HashMap<(u32, u32, Contribution), (i64, i64)>,
-}
-
-impl Deltas {
-    /// Adds a unit, or with a sign of -1 takes it away.
-    pub fn add(&mut self, unit: &Unit, sign: i64) {
-        let contributions = unit.contributions();
-        if contributions.is_empty() {
-            return;
-        }
-        let dimensions = [None].into_iter().chain(Dimension::STORED.map(Some));
-        for (index, dimension) in dimensions.enumerate() {
-            let text = dimension.and_then(|dimension| unit.key(dimension)).unwrap_or_default();
-            let key = self.key(index, dimension, text);
-            for contribution in &contributions {
-                let (currency, value) = unit.worth(contribution);
-                let currency = self.currency(currency);
-                let cell = self.cells.entry((key, currency, *contribution)).or_default();
-                cell.0 += sign;
-                cell.1 += sign * value;
-            }
-        }
-    }
-
-    /// How many cells it holds.
-    pub fn len(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
-    }
-
-    /// Takes everything out, in the order of the cells: it keeps the file the same for the same
-    /// changes, and puts what lies together in the file together.
-    pub fn take(&mut self) -> Vec<CellCount> {
-        let cells = std::mem::take(&mut self.cells).into_iter();
-        let changed = cells.filter(|(_, (count, value))| *count != 0 || *value != 0);
-        let mut cells: Vec<CellCount> = changed
-            .map(|((key, currency, contribution), (count, value))| {
-                let (dimension, key) = self.keys[key as usize].clone();
-                let currency = self.currencies[currency as usize].clone();
-                (Cell { dimension, key, contribution, currency }, count, value)
-            })
-            .collect();
-        cells.sort_unstable_by(|(a, ..), (b, ..)| {
-            let place = |cell: &Cell| (cell.contribution.from, cell.contribution.to);
-            (place(a), a).cmp(&(place(b), b))
-        });
-        cells
-    }
-
-    fn key(&mut self, index: usize, dimension: Option<Dimension>, text: &str) -> u32 {
-        if let Some(place) = self.places[index].get(text) {
-            return *place;
-        }
-        let place = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        self.keys.push((dimension, text.to_owned()));
-        self.places[index].insert(text.to_owned(), place);
-        place
-    }
-
-    /// There are few currencies, so looking through them is quick.
-    fn currency(&mut self, text: &str) -> u32 {
-        let place = self.currencies.iter().position(|known| known == text);
-        let place = place.unwrap_or_else(|| {
-            self.currencies.push(text.to_owned());
-            self.currencies.len() - 1
-        });
-        u32::try_from(place).unwrap_or(u32::MAX)
     }
 }

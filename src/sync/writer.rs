@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::deltas::Deltas;
 use super::merge::{self, Batch, Merged};
-use super::units::{self, Before, Changed, Deltas};
+use super::units::{self, Before, Changed};
 use super::{SyncReport, rollup};
 use crate::domain::{Object, Record};
 use crate::sources::{Gone, Page, Part, id_hash};

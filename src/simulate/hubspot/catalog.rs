@@ -95,30 +95,16 @@ impl Portal {
             kept.stages.retain(|s| s.id != stage);
         }
     }
-
-    /// What a deal's stage implies, as the vendor sets it beside `dealstage`.
-    pub(super) fn stage_consequences(
-        &self,
-        pipeline: &str,
-        stage: &str,
-    ) -> Vec<(&'static str, String)> {
-        let found = self.pipelines.iter().find(|p| p.id == pipeline);
-        let Some(stage) = found.and_then(|p| p.stages.iter().find(|s| s.id == stage)) else {
-            return Vec::new();
-        };
-        vec![
-            ("hs_is_closed", stage.is_closed.to_string()),
-            ("hs_is_closed_won", stage.is_won().to_string()),
-            ("hs_is_closed_lost", (stage.is_closed && !stage.is_won()).to_string()),
-            ("hs_deal_stage_probability", stage.probability.clone()),
-        ]
-    }
 }
 
 /// The properties that a portal knows even when no record has them.
 pub(super) fn standard_properties(object: Object) -> &'static [&'static str] {
     match object {
         Object::Contact => &[
+            "address",
+            "city",
+            "company",
+            "country",
             "createdate",
             "email",
             "firstname",
@@ -133,10 +119,15 @@ pub(super) fn standard_properties(object: Object) -> &'static [&'static str] {
             "hs_v2_date_entered_marketingqualifiedlead",
             "hubspot_owner_assigneddate",
             "hubspot_owner_id",
+            "jobtitle",
             "lastmodifieddate",
             "lastname",
             "lifecyclestage",
+            "mobilephone",
             "phone",
+            "state",
+            "website",
+            "zip",
         ],
         Object::Deal => &[
             "amount",

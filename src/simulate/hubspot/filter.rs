@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::json::{parse_instant, parse_iso};
 use super::record::Record;
 use super::render::Source;
+use super::tokens::Words;
 
 /// A value in a request body, which callers write as text or bare.
 #[derive(Debug, Clone, Deserialize)]
@@ -87,6 +88,11 @@ impl<'a> Value<'a> {
             Source::Stored(name) => record.get(name).map_or(Value::Missing, Value::Text),
         }
     }
+
+    /// The value as text, where it is text.
+    fn text(&self) -> Option<&'a str> {
+        if let Value::Text(text) = self { Some(text) } else { None }
+    }
 }
 
 /// A comparison.
@@ -101,6 +107,8 @@ pub(super) enum Test {
     Between(Wanted, Wanted),
     In(Vec<Wanted>),
     NotIn(Vec<Wanted>),
+    Contains(Words),
+    Lacks(Words),
     Present,
     Absent,
 }
@@ -134,6 +142,8 @@ impl Filter {
                 !matches!(value, Value::Missing)
                     && all.iter().all(|want| order(want) != Some(Ordering::Equal))
             }
+            Test::Contains(words) => value.text().is_some_and(|text| words.are_in(text)),
+            Test::Lacks(words) => value.text().is_some_and(|text| !words.are_in(text)),
             Test::Present => !matches!(value, Value::Missing),
             Test::Absent => matches!(value, Value::Missing),
         }
@@ -159,7 +169,7 @@ impl Filter {
             Test::Greater(w) | Test::AtLeast(w) => vec![w],
             Test::Between(low, high) => vec![low, high],
             Test::In(all) | Test::NotIn(all) => all.iter().collect(),
-            Test::Present | Test::Absent => Vec::new(),
+            Test::Contains(_) | Test::Lacks(_) | Test::Present | Test::Absent => Vec::new(),
         }
     }
 }

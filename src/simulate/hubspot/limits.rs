@@ -19,8 +19,9 @@ pub(super) struct Limits {
     pub(super) daily: u64,
     /// Whether requests beyond a limit are refused.
     pub(super) enforce: bool,
-    /// Whether answers tell the limits in headers.
-    pub(super) headers: bool,
+    /// Whether answers tell the limits in headers. Left open, they do, but limits that are not
+    /// enforced are never told to be used up.
+    pub(super) headers: Option<bool>,
     /// Whether a refusal tells in `Retry-After` how long to wait.
     pub(super) retry_after: bool,
     /// Links per record in one answer.
@@ -34,7 +35,7 @@ impl Default for Limits {
             search_per_sec: 5,
             daily: 650_000,
             enforce: true,
-            headers: true,
+            headers: None,
             retry_after: false,
             associations_page: 500,
         }
@@ -211,20 +212,19 @@ impl Limiter {
 
     /// The headers that tell the limits; searches never carry them.
     pub(super) fn headers(&self, operation: Option<Operation>) -> Vec<(&'static str, String)> {
-        if !self.settings.headers || operation == Some(Operation::Search) {
+        let settings = &self.settings;
+        if settings.headers == Some(false) || operation == Some(Operation::Search) {
             return Vec::new();
         }
-        let settings = &self.settings;
-        let left = settings.per_10_secs.saturating_sub(self.admitted.at_ms.len());
+        let least = usize::from(settings.headers.is_none() && !settings.enforce);
+        let left = settings.per_10_secs.saturating_sub(self.admitted.at_ms.len()).max(least);
+        let left_today = settings.daily.saturating_sub(self.today).max(least as u64);
         vec![
             ("X-HubSpot-RateLimit-Max", settings.per_10_secs.to_string()),
             ("X-HubSpot-RateLimit-Remaining", left.to_string()),
             ("X-HubSpot-RateLimit-Interval-Milliseconds", "10000".to_owned()),
             ("X-HubSpot-RateLimit-Daily", settings.daily.to_string()),
-            (
-                "X-HubSpot-RateLimit-Daily-Remaining",
-                settings.daily.saturating_sub(self.today).to_string(),
-            ),
+            ("X-HubSpot-RateLimit-Daily-Remaining", left_today.to_string()),
         ]
     }
 }

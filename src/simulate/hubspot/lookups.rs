@@ -170,7 +170,7 @@ fn owner_value(ask: &Ask, owner: &Owner) -> Value {
 pub(super) fn owners(ask: &Ask) -> Result<Answer, Answer> {
     let limit = limit(ask, 100, 500)?;
     let from = after(ask)?;
-    let archived = ask.request.parameter("archived") == Some("true");
+    let archived = ask.request.flag("archived");
     let email = ask.request.parameter("email");
     let mut rows = ask.portal.owners.range(from..).map(|o| o.1).filter(|owner| {
         owner.archived == archived && email.is_none_or(|e| owner.email.eq_ignore_ascii_case(e))
@@ -185,10 +185,18 @@ pub(super) fn owners(ask: &Ask) -> Result<Answer, Answer> {
     Ok(json_answer(&value))
 }
 
-/// One owner.
+/// One owner, by the owner id or by the user id.
 pub(super) fn owner(ask: &Ask, id: u64) -> Result<Answer, Answer> {
-    let archived = ask.request.parameter("archived") == Some("true");
-    let owner = ask.portal.owners.get(&id).filter(|owner| owner.archived == archived);
+    let archived = ask.request.flag("archived");
+    let owner = match ask.request.parameter("idProperty") {
+        None | Some("id") => ask.portal.owners.get(&id),
+        Some("userId") => ask.portal.owners.values().find(|owner| owner.user_id() == id),
+        Some(other) => {
+            let told = format!("idProperty {other} is none of id, userId");
+            return Err(Answer::invalid(&told));
+        }
+    };
+    let owner = owner.filter(|owner| owner.archived == archived);
     let owner = owner.ok_or_else(|| not_found("resource not found"))?;
     Ok(json_answer(&owner_value(ask, owner)))
 }

@@ -2,6 +2,7 @@
 //! write it, the vendor's limits, and faults that tests turn on.
 
 mod catalog;
+mod consequences;
 mod faults;
 mod filter;
 mod folder;
@@ -10,6 +11,7 @@ mod folder_stages;
 mod generated;
 mod json;
 mod limits;
+mod linking;
 mod links;
 mod lookups;
 mod object;
@@ -19,10 +21,13 @@ mod reads;
 mod record;
 mod render;
 mod route;
+mod rules;
 mod search;
 mod searching;
 mod server;
 mod spoil;
+mod tokens;
+mod unique;
 mod wire;
 mod writes;
 
@@ -32,6 +37,8 @@ mod tests;
 mod tests_faults;
 #[cfg(test)]
 mod tests_folder;
+#[cfg(test)]
+mod tests_writes;
 
 pub use catalog::{Owner, Pipeline, Stage};
 pub use faults::Faults;

@@ -181,10 +181,10 @@ impl Portal {
     ) {
         let at_ms = at.as_millisecond();
         let mut record = Record::new(id, at_ms);
-        let stated = properties.iter().find(|p| p.0 == object.created_property());
-        let mut properties = self.with_consequences(object, None, &properties);
+        let stated = properties.iter().find(|p| p.0 == object.created_property()).cloned();
+        let mut properties = self.with_consequences(object, None, properties, at);
         match stated {
-            Some((_, text)) => record.created_ms = json::parse_instant(text).unwrap_or(at_ms),
+            Some((_, text)) => record.created_ms = json::parse_instant(&text).unwrap_or(at_ms),
             None => properties.push((object.created_property().to_owned(), json::instant(at_ms))),
         }
         let pairs = self.numbered(object, properties);
@@ -206,7 +206,7 @@ impl Portal {
     ) {
         let flat: Vec<(String, String)> =
             properties.into_iter().map(|(n, v)| (n, v.unwrap_or_default())).collect();
-        let flat = self.with_consequences(object, Some(id), &flat);
+        let flat = self.with_consequences(object, Some(id), flat, at);
         let numbered = self.numbered(object, flat);
         self.rewrite(object, id, |record| {
             let at_ms = at.as_millisecond();
@@ -307,27 +307,5 @@ impl Portal {
             kept.map(|(name, value)| (self.names.intern(&name), value)).collect();
         self.shelf_mut(object).names.extend(pairs.iter().map(|p| p.0));
         pairs
-    }
-
-    /// Adds what a deal's stage implies, unless the caller says otherwise.
-    fn with_consequences(
-        &self,
-        object: Object,
-        id: Option<u64>,
-        properties: &[(String, String)],
-    ) -> Vec<(String, String)> {
-        let mut all = properties.to_vec();
-        let stage = properties.iter().find(|p| p.0 == "dealstage");
-        if let (Object::Deal, Some((_, stage))) = (object, stage) {
-            let told = properties.iter().find(|p| p.0 == "pipeline").map(|p| p.1.clone());
-            let known = id.and_then(|id| self.property(object, id, "pipeline"));
-            let pipeline = told.or(known).unwrap_or_else(|| "default".to_owned());
-            for (name, value) in self.stage_consequences(&pipeline, stage) {
-                if !properties.iter().any(|p| p.0 == name) {
-                    all.push((name.to_owned(), value));
-                }
-            }
-        }
-        all
     }
 }

@@ -10,6 +10,7 @@ use super::portal::{Portal, tie};
 use super::record::Record;
 use super::render::Shape;
 use super::server::Ask;
+use super::unique;
 use super::wire::Answer;
 
 /// Reads a JSON body, or refuses as the vendor does.
@@ -36,7 +37,7 @@ pub(super) fn after(ask: &Ask) -> Result<u64, Answer> {
 }
 
 fn archived(ask: &Ask) -> bool {
-    ask.request.parameter("archived") == Some("true")
+    ask.request.flag("archived")
 }
 
 /// The shape of the rows, spoiled where a fault says so.
@@ -132,9 +133,14 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// What names the record: its id, or the value of another property.
+    fn text(&self) -> String {
+        self.id.text()
+    }
+
     /// The id, which must be a number.
     pub(super) fn id(&self) -> Result<u64, Answer> {
-        let text = self.id.text();
+        let text = self.text();
         text.parse().map_err(|_| Answer::invalid(&format!("Invalid id: {text}")))
     }
 }
@@ -189,26 +195,43 @@ pub(super) fn spoiled(ask: &Ask, ids: &[String]) -> Option<String> {
     Some(error.to_string())
 }
 
-/// Many records by id, in an order that is not the inputs'.
+/// The record that each input names, if there is one, in the order of the inputs.
+fn named(ask: &Ask, object: Object, body: &BatchBody) -> Result<Vec<Option<u64>>, Answer> {
+    let archived = archived(ask);
+    let shelf = ask.portal.shelf(object);
+    let name = match body.id_property.as_deref() {
+        None | Some("hs_object_id") => {
+            let live = |id| shelf.find(id).filter(|r| r.archived_ms.is_some() == archived);
+            let found = |input: &Input| Ok(live(input.id()?).map(|record| record.id));
+            return body.inputs.iter().map(found).collect();
+        }
+        Some(name) => name,
+    };
+    if ask.portal.source(object, name).is_none() {
+        return Err(Answer::invalid(&format!("Property \"{name}\" does not exist")));
+    }
+    if !unique::may_name(object, name) {
+        return Err(Answer::invalid(&format!("Property \"{name}\" is not a unique identifier")));
+    }
+    let texts: Vec<String> = body.inputs.iter().map(Input::text).collect();
+    let found = ask.portal.by_value(object, name, texts.iter().map(String::as_str), archived);
+    Ok(texts.iter().map(|text| found.get(&unique::folded(name, text)).copied()).collect())
+}
+
+/// Many records by id or a unique property, in an order that is not the inputs'.
 pub(super) fn batch_read(ask: &Ask, object: Object) -> Result<Answer, Answer> {
     let body: BatchBody = body(ask)?;
     let most = if body.properties_with_history.is_empty() { 100 } else { 50 };
     check_size(body.inputs.len(), most)?;
-    if body.id_property.as_deref().is_some_and(|name| name != "hs_object_id") {
-        return Err(Answer::invalid("only hs_object_id is simulated as idProperty"));
-    }
+    let named = named(ask, object, &body)?;
     let shape = shape(ask, object, &body.properties, &body.properties_with_history);
     let shelf = ask.portal.shelf(object);
     let (mut found, mut missing, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, input) in body.inputs.iter().enumerate() {
-        let id = input.id()?;
-        if ask.spoil.fails(at) {
-            failed.push(id.to_string());
-            continue;
-        }
-        match shelf.find(id).filter(|r| r.archived_ms.is_some() == archived(ask)) {
-            Some(record) => found.push((tie(record.id), record.id)),
-            None => missing.push(id.to_string()),
+    for (at, (input, id)) in body.inputs.iter().zip(named).enumerate() {
+        match id {
+            _ if ask.spoil.fails(at) => failed.push(input.text()),
+            Some(id) => found.push((tie(id), id)),
+            None => missing.push(input.text()),
         }
     }
     found.sort_unstable();

@@ -51,9 +51,13 @@ pub(super) enum Call {
     BatchArchive(Object),
     Merge(Object),
     GdprDelete(Object),
+    /// The unlabelled link.
     Link((Object, u64), (Object, u64)),
+    /// The links of the types in the body.
+    LinkTyped((Object, u64), (Object, u64)),
     Unlink((Object, u64), (Object, u64)),
     LinkMany(Object, Object),
+    LinkManyTyped(Object, Object),
     UnlinkMany(Object, Object),
 }
 
@@ -78,8 +82,12 @@ impl Call {
         match self {
             Call::Owners | Call::Owner(_) => Vec::new(),
             Call::LinksBatch { from, to, .. } | Call::LinksOf { from, to, .. } => vec![*from, *to],
-            Call::Link(from, to) | Call::Unlink(from, to) => vec![from.0, to.0],
-            Call::LinkMany(from, to) | Call::UnlinkMany(from, to) => vec![*from, *to],
+            Call::Link(from, to) | Call::LinkTyped(from, to) | Call::Unlink(from, to) => {
+                vec![from.0, to.0]
+            }
+            Call::LinkMany(from, to)
+            | Call::LinkManyTyped(from, to)
+            | Call::UnlinkMany(from, to) => vec![*from, *to],
             Call::List(o) | Call::Get(o, _) | Call::BatchRead(o) | Call::Search(o) => vec![*o],
             Call::Pipelines(o, _) | Call::Properties(o, _) => vec![*o],
             Call::Create(o) | Call::Update(o, _) | Call::Archive(o, _) => vec![*o],
@@ -157,6 +165,9 @@ fn in_objects(method: &str, rest: &[&str], numeric: bool, brief: bool) -> Result
         ("PUT", [record, "associations", "default", to, other]) => {
             Ok(Call::Link((kind, id(record)?), (object(to)?, id(other)?)))
         }
+        ("PUT", [record, "associations", to, other]) => {
+            Ok(Call::LinkTyped((kind, id(record)?), (object(to)?, id(other)?)))
+        }
         ("DELETE", [record, "associations", to, other]) => {
             Ok(Call::Unlink((kind, id(record)?), (object(to)?, id(other)?)))
         }
@@ -170,7 +181,8 @@ fn in_associations(method: &str, rest: &[&str], numeric: bool) -> Result<Call, A
     let (from, to) = (object(from)?, object(to)?);
     match (method, action) {
         ("POST", ["read"]) => Ok(Call::LinksBatch { from, to, numeric }),
-        ("POST", ["create"] | ["associate", "default"]) => Ok(Call::LinkMany(from, to)),
+        ("POST", ["create"]) => Ok(Call::LinkManyTyped(from, to)),
+        ("POST", ["associate", "default"]) => Ok(Call::LinkMany(from, to)),
         ("POST", ["archive"]) => Ok(Call::UnlinkMany(from, to)),
         ("POST", _) => Err(not_found()),
         _ => Err(no_such_method()),

@@ -9,6 +9,7 @@ use super::reads::{body, push_next, push_rows, shape};
 use super::render::Source;
 use super::search::Query;
 use super::server::Ask;
+use super::tokens::Words;
 use super::wire::Answer;
 
 /// The vendor gives no more results of one search than these.
@@ -74,6 +75,11 @@ fn filter(ask: &Ask, object: Object, told: &FilterBody) -> Result<Filter, Answer
         let all: Vec<Wanted> = told.values.iter().map(Wanted::new).collect();
         if all.is_empty() { Err(lacking("values")) } else { Ok(all) }
     };
+    let words = || match (source, told.value.as_ref().and_then(|v| Words::new(&v.text()))) {
+        (Source::Stored(_), Some(words)) => Ok(words),
+        (Source::Stored(_), None) => Err(lacking("value")),
+        _ => Err(lacking("a property of text")),
+    };
     let test = match told.operator.as_str() {
         "EQ" => Test::Equal(value()?),
         "NEQ" => Test::NotEqual(value()?),
@@ -84,6 +90,8 @@ fn filter(ask: &Ask, object: Object, told: &FilterBody) -> Result<Filter, Answer
         "BETWEEN" => Test::Between(value()?, high()?),
         "IN" => Test::In(values()?),
         "NOT_IN" => Test::NotIn(values()?),
+        "CONTAINS_TOKEN" => Test::Contains(words()?),
+        "NOT_CONTAINS_TOKEN" => Test::Lacks(words()?),
         "HAS_PROPERTY" => Test::Present,
         "NOT_HAS_PROPERTY" => Test::Absent,
         other => return Err(Answer::invalid(&format!("{other} is not a known operator"))),

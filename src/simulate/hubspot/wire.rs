@@ -33,6 +33,11 @@ impl Request {
         self.query.iter().find(|p| p.0 == name).map(|p| p.1.as_str())
     }
 
+    /// Whether a parameter is set to true; some clients write it with a capital.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// A list that callers separate by commas, repeat, or both.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         let values = self.query.iter().filter(|p| p.0 == name).flat_map(|p| p.1.split(','));
@@ -78,19 +83,29 @@ impl Answer {
 
     /// The vendor's error body.
     pub(super) fn error(status: u16, category: &str, message: &str) -> Answer {
-        let body = serde_json::json!({
-            "status": "error",
-            "message": message,
-            "correlationId": "5c2f0f1c-7d0e-4d3a-9a53-0f6b6a1c9e77",
-            "category": category,
-        });
-        Answer::json(status, body.to_string().into_bytes())
+        Answer::json(status, error(category, message).to_string().into_bytes())
+    }
+
+    /// The 400 of a request that breaks rules of the vendor, each with a detail of its own.
+    pub(super) fn invalid_for(message: &str, details: &[serde_json::Value]) -> Answer {
+        let mut body = error("VALIDATION_ERROR", message);
+        body["errors"] = serde_json::json!(details);
+        Answer::json(400, body.to_string().into_bytes())
     }
 
     /// The 400 of a request that breaks a rule of the vendor.
     pub(super) fn invalid(message: &str) -> Answer {
         Answer::error(400, "VALIDATION_ERROR", message)
     }
+}
+
+fn error(category: &str, message: &str) -> serde_json::Value {
+    serde_json::json!({
+        "status": "error",
+        "message": message,
+        "correlationId": "5c2f0f1c-7d0e-4d3a-9a53-0f6b6a1c9e77",
+        "category": category,
+    })
 }
 
 /// Decodes percent signs, and plus signs where `form` is set.
@@ -270,6 +285,7 @@ fn reason(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        409 => "Conflict",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",

@@ -11,8 +11,10 @@ use super::render::Shape;
 use super::route::Call;
 use super::server::Ask;
 use super::wire::Answer;
+use super::{linking, rules};
 
-type Told = BTreeMap<String, Option<Scalar>>;
+/// Properties as a caller tells them; null clears one.
+pub(super) type Told = BTreeMap<String, Option<Scalar>>;
 
 #[derive(Deserialize)]
 struct LinkTo {
@@ -20,19 +22,22 @@ struct LinkTo {
     types: Vec<LinkType>,
 }
 
+/// A link's type by the vendor's number.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LinkType {
-    association_type_id: u32,
+pub(super) struct LinkType {
+    pub(super) association_type_id: u32,
 }
 
+/// A record by its id.
 #[derive(Deserialize)]
-struct Named {
+pub(super) struct Named {
     id: Scalar,
 }
 
 impl Named {
-    fn id(&self) -> Result<u64, Answer> {
+    /// The id, which must be a number.
+    pub(super) fn id(&self) -> Result<u64, Answer> {
         let text = self.id.text();
         text.parse().map_err(|_| Answer::invalid(&format!("Invalid id: {text}")))
     }
@@ -53,9 +58,10 @@ struct UpdateBody {
     properties: Told,
 }
 
+/// The body of a batch.
 #[derive(Deserialize)]
-struct Batch<T> {
-    inputs: Vec<T>,
+pub(super) struct Batch<T> {
+    pub(super) inputs: Vec<T>,
 }
 
 #[derive(Deserialize)]
@@ -71,32 +77,18 @@ struct GdprBody {
     object_id: Scalar,
 }
 
-#[derive(Deserialize)]
-struct LinkBody {
-    from: Named,
-    to: Targets,
-}
-
-/// Creating takes one target, archiving takes several.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Targets {
-    One(Named),
-    Many(Vec<Named>),
-}
-
 /// Carries out a write.
 pub(super) fn write(ask: &mut Ask, call: &Call) -> Result<Answer, Answer> {
     match call {
         Call::Create(object) => {
-            let told = body(ask)?;
-            let id = create(ask, *object, &told)?;
-            Ok(Answer::json(201, row(ask, *object, id)))
+            let told: CreateBody = body(ask)?;
+            let written = create_all(ask, *object, &[told])?;
+            Ok(Answer::json(201, rows(ask, *object, &written)))
         }
         Call::Update(object, id) => {
             let told: UpdateBody = body(ask)?;
-            update(ask, *object, *id, told.properties)?;
-            Ok(Answer::json(200, row(ask, *object, *id)))
+            let written = update_all(ask, *object, vec![(*id, told.properties)])?;
+            Ok(Answer::json(200, rows(ask, *object, &written)))
         }
         Call::Archive(object, id) => {
             archive(ask, *object, *id);
@@ -110,19 +102,15 @@ pub(super) fn write(ask: &mut Ask, call: &Call) -> Result<Answer, Answer> {
             ask.portal.purge(*object, id);
             Ok(Answer::json(204, Vec::new()))
         }
-        Call::Link(from, to) => {
-            for (object, id) in [from, to] {
-                live(ask, *object, *id)?;
-            }
-            ask.portal.associate(*from, *to);
-            Ok(Answer::json(200, b"{\"status\":\"COMPLETE\",\"results\":[]}".to_vec()))
-        }
+        Call::Link(from, to) => linking::link(ask, *from, *to),
+        Call::LinkTyped(from, to) => linking::link_typed(ask, *from, *to),
         Call::Unlink(from, to) => {
             ask.portal.dissociate(*from, *to);
             Ok(Answer::json(204, Vec::new()))
         }
-        Call::LinkMany(from, to) => link_many(ask, *from, *to, true),
-        Call::UnlinkMany(from, to) => link_many(ask, *from, *to, false),
+        Call::LinkMany(from, to) => linking::link_many(ask, *from, *to, false),
+        Call::LinkManyTyped(from, to) => linking::link_many(ask, *from, *to, true),
+        Call::UnlinkMany(from, to) => linking::unlink_many(ask, *from, *to),
         // The reads are answered elsewhere.
         _ => Err(Answer::error(405, "METHOD_NOT_ALLOWED", "HTTP 405 Method Not Allowed")),
     }
@@ -133,14 +121,18 @@ fn number(scalar: &Scalar) -> Result<u64, Answer> {
     text.parse().map_err(|_| Answer::invalid(&format!("Invalid id: {text}")))
 }
 
-fn text(value: Option<Scalar>) -> String {
-    value.map(|v| v.text()).unwrap_or_default()
+/// The text of a value that a caller tells; null is as good as none.
+pub(super) fn told_text(value: &Option<Scalar>) -> String {
+    value.as_ref().map(Scalar::text).unwrap_or_default()
 }
 
-/// The record as the answer to a write tells it.
-fn row(ask: &Ask, object: Object, id: u64) -> Vec<u8> {
+/// The records as the answer to a write tells them, with commas between them.
+fn rows(ask: &Ask, object: Object, ids: &[u64]) -> Vec<u8> {
     let mut out = Vec::new();
-    if let Some(record) = ask.portal.shelf(object).find(id) {
+    for record in ids.iter().filter_map(|id| ask.portal.shelf(object).find(*id)) {
+        if !out.is_empty() {
+            out.push(b',');
+        }
         let names: Vec<String> =
             record.iter().map(|(name, _)| ask.portal.names.text(name).to_owned()).collect();
         Shape::new(ask.portal, object, &names, &[]).push_row(&mut out, ask.portal, record);
@@ -149,12 +141,13 @@ fn row(ask: &Ask, object: Object, id: u64) -> Vec<u8> {
 }
 
 /// Refuses to touch what is not there or archived.
-fn live(ask: &Ask, object: Object, id: u64) -> Result<(), Answer> {
+pub(super) fn live(ask: &Ask, object: Object, id: u64) -> Result<(), Answer> {
     let found = ask.portal.shelf(object).find(id).filter(|r| r.archived_ms.is_none());
     found.map(|_| ()).ok_or_else(|| Answer::error(404, "OBJECT_NOT_FOUND", "resource not found"))
 }
 
-fn create(ask: &mut Ask, object: Object, told: &CreateBody) -> Result<u64, Answer> {
+/// The records that a new one shall be linked with.
+fn targets(ask: &Ask, object: Object, told: &CreateBody) -> Result<Vec<(Object, u64)>, Answer> {
     let mut targets = Vec::new();
     for link in &told.associations {
         // The type's number tells the kind at the other end.
@@ -166,20 +159,42 @@ fn create(ask: &mut Ask, object: Object, told: &CreateBody) -> Result<u64, Answe
         live(ask, kind, id)?;
         targets.push((kind, id));
     }
-    let properties: Vec<(String, String)> =
-        told.properties.iter().map(|(name, value)| (name.clone(), text(value.clone()))).collect();
-    let id = ask.portal.create(object, properties, ask.now);
-    for target in targets {
-        ask.portal.associate((object, id), target);
-    }
-    Ok(id)
+    Ok(targets)
 }
 
-fn update(ask: &mut Ask, object: Object, id: u64, told: Told) -> Result<(), Answer> {
-    live(ask, object, id)?;
-    let properties = told.into_iter().map(|(name, value)| (name, Some(text(value)))).collect();
-    ask.portal.update(object, id, properties, ask.now);
-    Ok(())
+/// Creates all or, where one breaks a rule, none.
+fn create_all(ask: &mut Ask, object: Object, all: &[CreateBody]) -> Result<Vec<u64>, Answer> {
+    let mut links = Vec::with_capacity(all.len());
+    for told in all {
+        rules::check_properties(ask.portal, object, &told.properties)?;
+        links.push(targets(ask, object, told)?);
+    }
+    rules::check_emails(ask.portal, object, all.iter().map(|told| &told.properties))?;
+    let mut written = Vec::with_capacity(all.len());
+    for (told, targets) in all.iter().zip(links) {
+        let pairs = told.properties.iter().map(|(name, value)| (name.clone(), told_text(value)));
+        let id = ask.portal.create(object, pairs.collect(), ask.now);
+        for target in targets {
+            ask.portal.associate((object, id), target);
+        }
+        written.push(id);
+    }
+    Ok(written)
+}
+
+/// Changes all or, where one is not there or breaks a rule, none.
+fn update_all(ask: &mut Ask, object: Object, all: Vec<(u64, Told)>) -> Result<Vec<u64>, Answer> {
+    for (id, told) in &all {
+        live(ask, object, *id)?;
+        rules::check_properties(ask.portal, object, told)?;
+    }
+    let mut written = Vec::with_capacity(all.len());
+    for (id, told) in all {
+        let properties = told.iter().map(|(name, value)| (name.clone(), Some(told_text(value))));
+        ask.portal.update(object, id, properties.collect(), ask.now);
+        written.push(id);
+    }
+    Ok(written)
 }
 
 fn archive(ask: &mut Ask, object: Object, id: u64) {
@@ -190,26 +205,21 @@ fn archive(ask: &mut Ask, object: Object, id: u64) {
 }
 
 fn batch(ask: &mut Ask, call: &Call) -> Result<Answer, Answer> {
-    let mut written = Vec::new();
-    let (object, status) = match call {
+    let (object, status, written) = match call {
         Call::BatchCreate(object) => {
             let told: Batch<CreateBody> = body(ask)?;
             check_size(told.inputs.len(), 100)?;
-            for input in &told.inputs {
-                written.push(create(ask, *object, input)?);
-            }
-            (*object, 201)
+            (*object, 201, create_all(ask, *object, &told.inputs)?)
         }
         Call::BatchUpdate(object) => {
             let told: Batch<UpdateBody> = body(ask)?;
             check_size(told.inputs.len(), 100)?;
+            let mut all = Vec::with_capacity(told.inputs.len());
             for input in told.inputs {
                 let id = input.id.as_ref().ok_or_else(|| Answer::invalid("id is missing"))?;
-                let id = number(id)?;
-                update(ask, *object, id, input.properties)?;
-                written.push(id);
+                all.push((number(id)?, input.properties));
             }
-            (*object, 200)
+            (*object, 200, update_all(ask, *object, all)?)
         }
         Call::BatchArchive(object) => {
             let told: Batch<Named> = body(ask)?;
@@ -222,15 +232,8 @@ fn batch(ask: &mut Ask, call: &Call) -> Result<Answer, Answer> {
         _ => return Err(Answer::invalid("not a batch")),
     };
     let mut out = b"{\"status\":\"COMPLETE\",\"results\":[".to_vec();
-    for (at, id) in written.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend(row(ask, object, *id));
-    }
-    let mut answer = end_batch(ask, out, &[]);
-    answer.status = status;
-    Ok(answer)
+    out.extend(rows(ask, object, &written));
+    Ok(Answer { status, ..end_batch(ask, out, &[]) })
 }
 
 /// Merges two records: deals into a new one, the other kinds into the primary.
@@ -240,33 +243,5 @@ fn merge(ask: &mut Ask, object: Object) -> Result<Answer, Answer> {
     live(ask, object, primary)?;
     live(ask, object, loser)?;
     let survivor = ask.portal.merge(object, primary, loser, object == Object::Deal, ask.now);
-    Ok(Answer::json(200, row(ask, object, survivor)))
-}
-
-fn link_many(ask: &mut Ask, from: Object, to: Object, linking: bool) -> Result<Answer, Answer> {
-    let told: Batch<LinkBody> = body(ask)?;
-    check_size(told.inputs.len(), 2000)?;
-    for input in told.inputs {
-        let from_id = input.from.id()?;
-        let targets = match input.to {
-            Targets::One(target) => vec![target],
-            Targets::Many(targets) => targets,
-        };
-        for target in targets {
-            let (from, to) = ((from, from_id), (to, target.id()?));
-            if linking {
-                live(ask, from.0, from.1)?;
-                live(ask, to.0, to.1)?;
-                ask.portal.associate(from, to);
-            } else {
-                ask.portal.dissociate(from, to);
-            }
-        }
-    }
-    if !linking {
-        return Ok(Answer::json(204, Vec::new()));
-    }
-    let mut answer = end_batch(ask, b"{\"status\":\"COMPLETE\",\"results\":[".to_vec(), &[]);
-    answer.status = 201;
-    Ok(answer)
+    Ok(Answer::json(200, rows(ask, object, &[survivor])))
 }

@@ -1,0 +1,114 @@
+//! The cells of one month as text: `5c12:3` are three that entered on the 5th and converted after 12
+//! days, `7c60:1:4200000:EUR` one that was won, worth 420 euros in ten-thousandths.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::civil::{Date, date};
+
+use crate::domain::unit::End;
+
+/// One cell within its month.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Day of entry.
+    pub day: i8,
+    /// How the wait ended.
+    pub end: End,
+    /// After how many days.
+    pub lag_days: i64,
+    /// Currency of the value; empty where nothing was won.
+    pub currency: String,
+}
+
+impl Entry {
+    /// The day of entry in a month like `2026-11`.
+    pub fn entered(&self, month: &str) -> Option<Date> {
+        let (year, month) = month.split_once('-')?;
+        let (year, month): (i16, i8) = (year.parse().ok()?, month.parse().ok()?);
+        let valid = (1..=12).contains(&month) && (1..=31).contains(&self.day);
+        valid.then(|| date(year, month, self.day))
+    }
+}
+
+/// The text of a month after something was added to it.
+pub(super) fn add(text: Option<&&str>, added: &[(Entry, i64, i64)]) -> String {
+    let mut written = String::with_capacity(text.map_or(0, |text| text.len()) + added.len() * 8);
+    let Some(text) = text else {
+        for (entry, count, value) in added.iter().filter(|(_, count, _)| *count != 0) {
+            write(&mut written, entry, *count, *value);
+        }
+        return written;
+    };
+    let mut month: BTreeMap<Entry, (i64, i64)> = read(text).collect();
+    for (entry, count, value) in added {
+        let sum = month.entry(entry.clone()).or_default();
+        sum.0 += count;
+        sum.1 += value;
+    }
+    for (entry, (count, value)) in month.iter().filter(|(_, (count, _))| *count != 0) {
+        write(&mut written, entry, *count, *value);
+    }
+    written
+}
+
+fn write(text: &mut String, entry: &Entry, count: i64, value: i64) {
+    let end = match entry.end {
+        End::Converted => 'c',
+        End::Lost => 'l',
+        End::Waiting => 'w',
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{}{end}{}:{count}", entry.day, entry.lag_days);
+    if value != 0 || !entry.currency.is_empty() {
+        let _ = write!(text, ":{value}:{}", entry.currency);
+    }
+    text.push(';');
+}
+
+/// The cells of a text; what is not readable is left out.
+pub(super) fn read(text: &str) -> impl Iterator<Item = (Entry, (i64, i64))> {
+    text.split(';').filter_map(|cell| {
+        let place = cell.find(['c', 'l', 'w'])?;
+        let end = match cell.as_bytes()[place] {
+            b'c' => End::Converted,
+            b'l' => End::Lost,
+            _ => End::Waiting,
+        };
+        let mut rest = cell[place + 1..].splitn(4, ':');
+        let lag_days = rest.next()?.parse().ok()?;
+        let count = rest.next()?.parse().ok()?;
+        let value = rest.next().map_or(Some(0), |value| value.parse().ok())?;
+        let currency = rest.next().unwrap_or_default().to_owned();
+        Some((Entry { day: cell[..place].parse().ok()?, end, lag_days, currency }, (count, value)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_is_added_to_and_read_back() {
+        let entry = |day, end, lag_days, currency: &str| Entry {
+            day,
+            end,
+            lag_days,
+            currency: currency.to_owned(),
+        };
+        let cells = [
+            (entry(5, End::Converted, 12, ""), 3, 0),
+            (entry(7, End::Converted, 60, "EUR"), 1, 4_200_000),
+            (entry(31, End::Waiting, 0, ""), 250, 0),
+        ];
+        let text = add(None, &cells);
+        assert_eq!(text, "5c12:3;7c60:1:4200000:EUR;31w0:250;");
+        let read: Vec<_> =
+            read(&text).map(|(entry, (count, value))| (entry, count, value)).collect();
+        assert_eq!(read, cells);
+        assert_eq!(entry(31, End::Lost, 0, "").entered("2026-01"), Some(date(2026, 1, 31)));
+        let away =
+            [(entry(5, End::Converted, 12, ""), -2, 0), (entry(31, End::Waiting, 0, ""), -250, 0)];
+        assert_eq!(add(Some(&text.as_str()), &away), "5c12:1;7c60:1:4200000:EUR;");
+    }
+}
