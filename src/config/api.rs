@@ -40,6 +40,44 @@ pub struct HubSpot {
     pub fields: FieldNames,
 }
 
+/// `kind = "tryton"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tryton {
+    /// The server's address.
+    pub base_url: String,
+    /// The name of the database.
+    pub database: String,
+    /// The user.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+    /// How fast it may ask.
+    pub rate_limit: RateLimit,
+}
+
+/// Reads the keys of a Tryton source.
+pub fn read_tryton(table: &Reader<'_>) -> Option<Tryton> {
+    let base_url =
+        table.required("base_url", "base_url = \"https://tryton.example.com\"", base_url(table));
+    let database = table.parsed("database", "the name of the database", |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        (!text.is_empty() && text.chars().all(plain)).then(|| text.to_owned())
+    });
+    let database = table.required("database", "database = \"crm\"", database);
+    let username = table.text("username");
+    let username = table.required("username", "username = \"paceline\"", username);
+    let password = table.secret("password");
+    let password = table.required("password", "password = { file = \"password.txt\" }", password);
+    let rate_limit = rate_limit(table);
+    Some(Tryton {
+        base_url: base_url?,
+        database: database?,
+        username: username?,
+        password: password?,
+        rate_limit,
+    })
+}
+
 /// HubSpot has one address for all accounts.
 const HUBSPOT_URL: &str = "https://api.hubapi.com";
 /// The newest dated version when this was written; each is supported for at least 18 months.

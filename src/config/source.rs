@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    api::{HubSpot, read_hubspot},
+    api::{HubSpot, Tryton, read_hubspot, read_tryton},
     problem::Problem,
     reader::{Entry, Reader},
     span, warn_of_key,
@@ -14,7 +14,7 @@ use super::{
 use crate::domain::record::Object;
 
 /// The kinds of source that this version has.
-pub const KINDS: [&str; 2] = ["csv", "hubspot"];
+pub const KINDS: [&str; 3] = ["csv", "hubspot", "tryton"];
 
 /// One source.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub enum Kind {
     Csv(Csv),
     /// HubSpot's API.
     HubSpot(HubSpot),
+    /// A Tryton database.
+    Tryton(Tryton),
 }
 
 /// Exports in CSV files.
@@ -97,6 +99,7 @@ pub fn read(root: &Reader<'_>, warnings: &mut Vec<Problem>) -> BTreeMap<String, 
         let kind = match kind.as_deref() {
             Some("csv") => Some(Kind::Csv(read_csv(&table, warnings))),
             Some("hubspot") => read_hubspot(&table).map(Kind::HubSpot),
+            Some("tryton") => read_tryton(&table).map(Kind::Tryton),
             Some(other) => {
                 table.problem(
                     "kind",

@@ -169,6 +169,28 @@ impl Unit {
         })
     }
 
+    /// A lead that has no opportunity, by everything known; none when it is deleted.
+    pub fn of_lone_lead(lead: Lead, zone: &TimeZone) -> Option<Unit> {
+        if lead.deleted_at.is_some() {
+            return None;
+        }
+        let day = |moment: Option<Moment>| moment.map(|moment| moment.date(zone));
+        Some(Unit {
+            kind: UnitKind::Lead,
+            lead_day: day(lead.created_at),
+            mql_day: day(lead.mql_at),
+            opportunity_day: None,
+            won_day: None,
+            lost_day: day(lead.disqualified_at),
+            channel: lead.channel,
+            campaign: lead.campaign,
+            owner: lead.owner,
+            segment: lead.segment,
+            currency: None,
+            value: 0,
+        })
+    }
+
     /// The opportunity as seen at `clock`. Channel, campaign and segment are its own where it has
     /// them, else its lead's, whether or not that is deleted.
     pub fn of_opportunity(

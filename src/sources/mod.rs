@@ -5,6 +5,7 @@
 pub mod csv;
 pub mod http;
 pub mod hubspot;
+pub mod tryton;
 mod value;
 mod window;
 
@@ -240,6 +241,18 @@ pub trait Source: Send + Sync {
     fn discover<'a>(&'a self) -> Boxed<'a, Result<Discovered, SourceError>>;
 }
 
+/// Reads in a task of its own, so that asking and parsing go on while pages are merged and stored. It
+/// ends by itself when nobody takes its pages any more.
+async fn in_background(
+    reading: impl Future<Output = Result<Complete, SourceError>> + Send + 'static,
+) -> Result<Complete, SourceError> {
+    match tokio::spawn(reading).await {
+        Ok(result) => result,
+        Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+        Err(_) => Err(SourceError::StoreGone),
+    }
+}
+
 /// Makes a source from its configuration.
 pub fn open(name: &str, settings: &Settings, zone: &TimeZone) -> Box<dyn Source> {
     open_in(name, settings, zone, &Environment::default())
@@ -258,5 +271,6 @@ pub fn open_in(
         Kind::HubSpot(hubspot) => {
             Box::new(hubspot::HubSpot::new(name, hubspot.clone(), environment, place))
         }
+        Kind::Tryton(tryton) => Box::new(tryton::Tryton::new(tryton.clone(), environment, place)),
     }
 }

@@ -31,28 +31,31 @@ impl Entry {
     }
 }
 
-/// The text of a month after something was added to it.
-pub(super) fn add(text: Option<&&str>, added: &[(Entry, i64, i64)]) -> String {
-    let mut written = String::with_capacity(text.map_or(0, |text| text.len()) + added.len() * 8);
-    let Some(text) = text else {
-        for (entry, count, value) in added.iter().filter(|(_, count, _)| *count != 0) {
-            write(&mut written, entry, *count, *value);
-        }
-        return written;
-    };
-    let mut month: BTreeMap<Entry, (i64, i64)> = read(text).collect();
-    for (entry, count, value) in added {
-        let sum = month.entry(entry.clone()).or_default();
+/// The text of cells.
+pub(super) fn write(cells: &[(Entry, i64, i64)]) -> String {
+    let mut text = String::with_capacity(cells.len() * 8);
+    for (entry, count, value) in cells {
+        write_cell(&mut text, entry, *count, *value);
+    }
+    text
+}
+
+/// The text of several texts together, without what comes to nothing.
+pub(super) fn sum(texts: &[String]) -> String {
+    let mut month: BTreeMap<Entry, (i64, i64)> = BTreeMap::new();
+    for (entry, (count, value)) in texts.iter().flat_map(|text| read(text)) {
+        let sum = month.entry(entry).or_default();
         sum.0 += count;
         sum.1 += value;
     }
+    let mut text = String::with_capacity(month.len() * 8);
     for (entry, (count, value)) in month.iter().filter(|(_, (count, _))| *count != 0) {
-        write(&mut written, entry, *count, *value);
+        write_cell(&mut text, entry, *count, *value);
     }
-    written
+    text
 }
 
-fn write(text: &mut String, entry: &Entry, count: i64, value: i64) {
+fn write_cell(text: &mut String, entry: &Entry, count: i64, value: i64) {
     let end = match entry.end {
         End::Converted => 'c',
         End::Lost => 'l',
@@ -101,7 +104,7 @@ mod tests {
             (entry(7, End::Converted, 60, "EUR"), 1, 4_200_000),
             (entry(31, End::Waiting, 0, ""), 250, 0),
         ];
-        let text = add(None, &cells);
+        let text = write(&cells);
         assert_eq!(text, "5c12:3;7c60:1:4200000:EUR;31w0:250;");
         let read: Vec<_> =
             read(&text).map(|(entry, (count, value))| (entry, count, value)).collect();
@@ -109,6 +112,6 @@ mod tests {
         assert_eq!(entry(31, End::Lost, 0, "").entered("2026-01"), Some(date(2026, 1, 31)));
         let away =
             [(entry(5, End::Converted, 12, ""), -2, 0), (entry(31, End::Waiting, 0, ""), -250, 0)];
-        assert_eq!(add(Some(&text.as_str()), &away), "5c12:1;7c60:1:4200000:EUR;");
+        assert_eq!(sum(&[text, write(&away)]), "5c12:1;7c60:1:4200000:EUR;");
     }
 }

@@ -95,8 +95,12 @@ impl Write {
     ) -> StoreResult<Loaded> {
         let mut records = HashMap::with_capacity(values.len());
         for chunk in values.chunks(IDS_PER_LOOKUP) {
-            let select =
-                format!("SELECT id, deleted_ms, {} FROM {}", columns(object), object.name());
+            let name = object.name();
+            // Without statistics SQLite takes the primary key, whose first column is the source: it
+            // would look at every record of it.
+            let index =
+                if field == "id" { String::new() } else { format!(" INDEXED BY {name}_{field}") };
+            let select = format!("SELECT id, deleted_ms, {} FROM {name}{index}", columns(object));
             let mut query = select_where(select, source, field, chunk);
             let rows = query
                 .build()
@@ -164,24 +168,35 @@ impl Write {
             .map(|(name, _)| format!("\"{name}\" = excluded.\"{name}\""))
             .collect();
         let merged = if knows_merges(object) { ", merged_into = NULL" } else { "" };
-        for chunk in records.chunks(ROWS_PER_STATEMENT) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(format!(
-                "INSERT INTO {} (source, id, {names}, fingerprint, first_seen_ms, deleted_ms) ",
-                object.name()
-            ));
-            query.push_values(chunk, |mut row, record| {
+        let insert = format!(
+            "INSERT INTO {} (source, id, {names}, fingerprint, first_seen_ms, deleted_ms) ",
+            object.name()
+        );
+        let update = format!(
+            " ON CONFLICT (source, id) DO UPDATE SET {}, fingerprint = excluded.fingerprint, \
+             deleted_ms = NULL{merged}",
+            updates.join(", ")
+        );
+        let statement = |chunk: Option<&[&Record]>| {
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(insert.as_str());
+            query.push_values(chunk?, |mut row, record| {
                 row.push_bind(source).push_bind(record.id.as_str());
                 for value in &record.values {
                     row.push_bind(value.as_deref());
                 }
                 row.push_bind(record.fingerprint()).push_bind(seen.as_millisecond()).push("NULL");
             });
-            query.push(format!(
-                " ON CONFLICT (source, id) DO UPDATE SET {}, fingerprint = excluded.fingerprint, \
-                 deleted_ms = NULL{merged}",
-                updates.join(", ")
-            ));
-            query.build().execute(&mut *self.transaction).await.map_err(on("store records"))?;
+            query.push(update.as_str());
+            Some(query)
+        };
+        let mut chunks = records.chunks(ROWS_PER_STATEMENT);
+        let mut next = statement(chunks.next());
+        while let Some(mut query) = next {
+            // While SQLite works on one statement, in its own thread, the next one is built.
+            let storing = query.build().execute(&mut *self.transaction);
+            let (stored, following) = tokio::join!(storing, async { statement(chunks.next()) });
+            stored.map_err(on("store records"))?;
+            next = following;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Roll-ups, and the small values of the `meta` table.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::{civil::Date, tz::TimeZone};
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -18,6 +18,11 @@ use crate::domain::{
 const ZONE: &str = "rollup_zone";
 /// Set while a first load has not written its sums.
 const UNFINISHED: &str = "rollup_unfinished";
+/// Counts the rows that were ever added, and where that count stood when they were put together.
+const PARTS: &str = "rollup_parts";
+const COMPACTED: &str = "rollup_compacted";
+/// Rows that are added before those of a place are put together.
+const PARTS_MAX: i64 = 50_000;
 /// Rows of one multi-row statement.
 const ROWS_PER_STATEMENT: usize = 100;
 
@@ -60,7 +65,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(on("read roll-ups"))?;
-        let mut cells = Vec::new();
+        let mut sums: BTreeMap<Cell, (i64, i64)> = BTreeMap::new();
         for row in &rows {
             let Some((month, key)) = row.get::<&str, _>(0)[prefix.len()..].split_once('/') else {
                 continue;
@@ -71,10 +76,13 @@ impl Store {
                 let contribution = Contribution { from, to, entered, end, lag_days };
                 let key = key.to_owned();
                 let cell = Cell { dimension, key, contribution, currency: entry.currency };
-                cells.push((cell, count, value));
+                let sum = sums.entry(cell).or_default();
+                sum.0 += count;
+                sum.1 += value;
             }
         }
-        Ok(cells)
+        let filled = sums.into_iter().filter(|(_, (count, _))| *count != 0);
+        Ok(filled.map(|(cell, (count, value))| (cell, count, value)).collect())
     }
 
     /// Whether the roll-ups are those of the records, with days in this zone. They are not while a
@@ -118,53 +126,71 @@ impl Write {
         Ok(())
     }
 
-    /// Adds to cells; those that come to nothing go.
+    /// Adds to cells.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn add_to_cells(&mut self, months: &[MonthChange]) -> StoreResult<()> {
+        if months.is_empty() {
+            return Ok(());
+        }
+        let added: i64 = self.meta(PARTS).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let part = added + 1;
         for chunk in months.chunks(ROWS_PER_STATEMENT) {
-            self.add_to_months(chunk).await?;
-        }
-        Ok(())
-    }
-
-    async fn add_to_months(&mut self, months: &[MonthChange]) -> StoreResult<()> {
-        let places: Vec<String> = months.iter().map(place).collect();
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT place, cells FROM rollup WHERE place IN (");
-        let mut list = query.separated(", ");
-        for place in &places {
-            list.push_bind(place.as_str());
-        }
-        query.push(")");
-        let rows =
-            query.build().fetch_all(&mut *self.transaction).await.map_err(on("read roll-ups"))?;
-        let known: HashMap<&str, &str> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let texts: Vec<(&str, String)> = places
-            .iter()
-            .zip(months)
-            .map(|(place, month)| {
-                (place.as_str(), month_cells::add(known.get(place.as_str()), &month.cells))
-            })
-            .collect();
-        let (empty, filled): (Vec<_>, Vec<_>) = texts.iter().partition(|(_, text)| text.is_empty());
-        if !filled.is_empty() {
             let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new("INSERT OR REPLACE INTO rollup (place, cells) ");
-            query.push_values(filled, |mut row, (place, text)| {
-                row.push_bind(*place).push_bind(text.as_str());
+                QueryBuilder::new("INSERT INTO rollup (place, part, cells) ");
+            query.push_values(chunk, |mut row, month| {
+                row.push_bind(place(month)).push_bind(part);
+                row.push_bind(month_cells::write(&month.cells));
             });
             query.build().execute(&mut *self.transaction).await.map_err(on("add to roll-ups"))?;
         }
-        for (place, _) in empty.iter().filter(|(place, _)| known.contains_key(place)) {
+        // The number of the next part is past the rows so far, so it tells how many there are.
+        let rows = part + months.len() as i64;
+        self.set_meta(PARTS, &rows.to_string()).await?;
+        if rows > self.compacted_at().await? + PARTS_MAX { self.compact().await } else { Ok(()) }
+    }
+
+    async fn compacted_at(&mut self) -> StoreResult<i64> {
+        Ok(self.meta(COMPACTED).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Puts the rows of each place together.
+    async fn compact(&mut self) -> StoreResult<()> {
+        let places: Vec<String> =
+            sqlx::query_scalar("SELECT place FROM rollup GROUP BY place HAVING count(*) > 1")
+                .fetch_all(&mut *self.transaction)
+                .await
+                .map_err(on("read roll-ups"))?;
+        for place in &places {
+            let parts: Vec<String> = sqlx::query_scalar("SELECT cells FROM rollup WHERE place = ?")
+                .bind(place)
+                .fetch_all(&mut *self.transaction)
+                .await
+                .map_err(on("read roll-ups"))?;
+            let whole = month_cells::sum(&parts);
             sqlx::query("DELETE FROM rollup WHERE place = ?")
-                .bind(*place)
+                .bind(place)
                 .execute(&mut *self.transaction)
                 .await
-                .map_err(on("drop empty roll-ups"))?;
+                .map_err(on("put roll-ups together"))?;
+            sqlx::query("INSERT INTO rollup (place, part, cells) SELECT ?1, 0, ?2 WHERE ?2 <> ''")
+                .bind(place)
+                .bind(whole)
+                .execute(&mut *self.transaction)
+                .await
+                .map_err(on("put roll-ups together"))?;
         }
-        Ok(())
+        let rows = self.meta(PARTS).await?.unwrap_or_default();
+        self.set_meta(COMPACTED, &rows).await
+    }
+
+    async fn meta(&mut self, key: &str) -> StoreResult<Option<String>> {
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&mut *self.transaction)
+            .await
+            .map_err(on("read meta"))
     }
 
     /// Marks the roll-ups as lacking the sums of a first load, or as whole again.

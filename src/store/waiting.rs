@@ -24,21 +24,29 @@ impl Store {
         let recent = Timestamp::from_second(now.as_second() - RECENT_SECS).unwrap_or(now);
         let touched =
             "a.owner = o.owner AND a.kind NOT IN ('note', 'email_in') AND a.\"at\" >= o.since";
-        let linked = "SELECT 1 FROM activity_link l
-                      JOIN activity a ON a.source = l.source AND a.id = l.activity
-                      WHERE l.source = o.source AND a.deleted_ms IS NULL";
+        // Without statistics SQLite takes the primary key, whose first column is the source: it would
+        // look at every record of it.
+        let linked = |field: &str| {
+            format!(
+                "SELECT 1 FROM activity_link l INDEXED BY activity_link_{field}
+                 JOIN activity a ON a.source = l.source AND a.id = l.activity
+                 WHERE l.source = o.source AND a.deleted_ms IS NULL AND {touched}"
+            )
+        };
+        let (by_deal, by_lead) = (linked("opportunity"), linked("lead"));
         let sql = format!(
             "SELECT o.id, o.lead FROM (
                  SELECT source, id, lead, owner, created_at, outcome,
                         max(coalesce(created_at, ''), coalesce(
                             (SELECT max(c.\"at\") FROM owner_change c
+                             INDEXED BY owner_change_opportunity
                              WHERE c.source = d.source AND c.opportunity = d.id), '')) AS since
                  FROM opportunity d WHERE source = ?1 AND deleted_ms IS NULL) o
              WHERE (coalesce(o.outcome, 'open') = 'open' OR o.since >= ?2)
-               AND NOT EXISTS (SELECT 1 FROM activity a
+               AND NOT EXISTS (SELECT 1 FROM activity a INDEXED BY activity_opportunity
                                WHERE a.source = o.source AND a.opportunity = o.id AND {touched})
-               AND NOT EXISTS ({linked} AND l.opportunity = o.id AND {touched})
-               AND NOT EXISTS ({linked} AND l.lead = o.lead AND {touched})
+               AND NOT EXISTS ({by_deal} AND l.opportunity = o.id)
+               AND NOT EXISTS ({by_lead} AND l.lead = o.lead)
              ORDER BY o.created_at DESC LIMIT ?3"
         );
         sqlx::query_as(sqlx::AssertSqlSafe(sql))

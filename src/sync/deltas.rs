@@ -88,7 +88,8 @@ impl Deltas {
                     cells: Vec::new(),
                 });
             }
-            let currency = self.currencies[currency as usize].clone();
+            let known = (currency as usize).checked_sub(1).and_then(|n| self.currencies.get(n));
+            let currency = known.cloned().unwrap_or_default();
             let (end, lag_days) = (contribution.end, contribution.lag_days);
             let entry = Entry { day: entered.day(), end, lag_days, currency };
             if let Some(month) = months.last_mut() {
@@ -108,14 +109,17 @@ impl Deltas {
         place
     }
 
-    /// There are few currencies, so looking through them is quick.
+    /// There are few currencies, so looking through them is quick; most cells have none, which is 0.
     fn currency(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
         let place = self.currencies.iter().position(|known| known == text);
         let place = place.unwrap_or_else(|| {
             self.currencies.push(text.to_owned());
             self.currencies.len() - 1
         });
-        u32::try_from(place).unwrap_or(u32::MAX)
+        u32::try_from(place + 1).unwrap_or(u32::MAX)
     }
 }
 

@@ -77,31 +77,42 @@ pub fn batch(pages: Vec<Page>) -> Batch {
     batch
 }
 
-fn merged(parts: Vec<Part>) -> Merged {
-    let object = parts[0].object;
-    let mut merged = Merged::empty(object);
-    let count = parts.iter().map(|part| part.records.len()).sum();
-    // The last word on each id: a place among the records, or none when it went after that.
-    let mut last: HashMap<String, Option<usize>> = HashMap::with_capacity(count);
-    let mut gone: HashMap<String, Gone> = HashMap::new();
-    let mut records: Vec<Record> = Vec::with_capacity(count);
+fn merged(mut parts: Vec<Part>) -> Merged {
+    let mut merged = Merged::empty(parts[0].object);
+    let (records, gone) = last_words(&parts);
+    let (mut records, mut gone) = (records.into_iter(), gone.into_iter());
+    for part in &mut parts {
+        merged.whole.extend(part.whole.take());
+        part.records.retain(|_| records.next() == Some(true));
+        part.gone.retain(|_| gone.next() == Some(true));
+        merged.gone.append(&mut part.gone);
+    }
+    merged.gone.sort_by(|a, b| a.id.cmp(&b.id));
+    merged.records = parts.into_iter().flat_map(|part| part.records).collect();
+    merged
+}
+
+/// Which records, and which ends of records, are the last word on their id.
+fn last_words(parts: &[Part]) -> (Vec<bool>, Vec<bool>) {
+    let count = parts.iter().map(|part| part.records.len() + part.gone.len()).sum();
+    let mut last: HashMap<&str, usize> = HashMap::with_capacity(count);
+    let mut place = 0;
+    let mut ids = Vec::with_capacity(count);
     for part in parts {
-        merged.whole.extend(part.whole);
-        for record in part.records {
-            last.insert(record.id.clone(), Some(records.len()));
-            records.push(record);
-        }
-        for one in part.gone {
-            last.insert(one.id.clone(), None);
-            gone.insert(one.id.clone(), one);
+        let records = part.records.iter().map(|record| (record.id.as_str(), true));
+        let gone = part.gone.iter().map(|gone| (gone.id.as_str(), false));
+        for (id, is_record) in records.chain(gone) {
+            last.insert(id, place);
+            ids.push((id, is_record));
+            place += 1;
         }
     }
-    gone.retain(|id, _| last.get(id) == Some(&None));
-    merged.gone = gone.into_values().collect();
-    merged.gone.sort_by(|a, b| a.id.cmp(&b.id));
-    let counts = |(index, record): &(usize, Record)| last.get(&record.id) == Some(&Some(*index));
-    merged.records = records.into_iter().enumerate().filter(counts).map(|(_, r)| r).collect();
-    merged
+    let (mut records, mut gone) = (Vec::with_capacity(count), Vec::new());
+    for (place, (id, is_record)) in ids.into_iter().enumerate() {
+        let counts = last.get(id) == Some(&place);
+        if is_record { records.push(counts) } else { gone.push(counts) }
+    }
+    (records, gone)
 }
 
 /// Whether a record is new, differs from what is stored, or comes back from deletion.

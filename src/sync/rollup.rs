@@ -13,8 +13,8 @@ use crate::store::{Store, StoreResult, Write};
 
 /// Records that a rebuild reads at a time.
 const RECORDS_PER_READ: i64 = 5_000;
-/// Cells that are kept in memory before they are written: about 30 MB.
-pub(super) const CELLS_MAX: usize = 300_000;
+/// Cells that are kept in memory before they are written: about 10 MB.
+pub(super) const CELLS_MAX: usize = 120_000;
 
 /// Builds the roll-ups anew where they cannot be trusted: after a first load that was cut off, and
 /// with another zone than last time, since days would not compare.

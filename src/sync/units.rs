@@ -1,4 +1,5 @@
-//! What a batch of changes does to the roll-ups: pure.
+//! What a batch of changes does to the roll-ups. It is pure but for giving way now and then, so that
+//! the database is kept busy meanwhile.
 //!
 //! A unit rests on its neighbours: a lead on its opportunities, an opportunity on its lead. Each unit
 //! that a change can touch is worked out before and after it, and the difference is what the roll-ups
@@ -15,6 +16,9 @@ use crate::domain::{
 };
 use crate::store::records::Loaded;
 
+/// Units that are worked out before others get their turn.
+const UNITS_PER_STEP: usize = 50;
+
 /// Leads and opportunities by id, borrowed, with the time of their tombstone.
 pub type Changed<'a> = HashMap<&'a str, (&'a Record, Option<Timestamp>)>;
 
@@ -28,7 +32,7 @@ pub struct Before {
 }
 
 /// Adds what a batch changes about its units.
-pub fn feed(
+pub async fn feed(
     source: &str,
     before: &Before,
     leads: &Changed<'_>,
@@ -38,10 +42,13 @@ pub fn feed(
 ) {
     if opportunities.is_empty() && before.leads.is_empty() && before.opportunities.is_empty() {
         // New leads that nothing belongs to: most of a first load.
-        for (id, (record, deleted_at)) in leads {
+        for (place, (id, (record, deleted_at))) in leads.iter().enumerate() {
+            if place % UNITS_PER_STEP == UNITS_PER_STEP - 1 {
+                tokio::task::yield_now().await;
+            }
             let key = RecordKey { source: String::new(), id: (*id).to_owned() };
             let lead = facts::lead(key, record, *deleted_at);
-            let unit = Unit::of_lead(&lead, std::iter::empty(), None, zone);
+            let unit = Unit::of_lone_lead(lead, zone);
             unit.iter().for_each(|unit| deltas.add(unit, 1));
         }
         return;

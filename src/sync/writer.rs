@@ -43,7 +43,7 @@ pub(super) struct Writer<'a> {
 enum Load {
     /// The source was never read, so what this sync has not written is not there: nothing has to be
     /// looked up, and the roll-ups are written at the end.
-    First { written: HashSet<u64>, opportunities: bool },
+    First { written: HashSet<u32>, opportunities: bool },
     /// Anything may be stored.
     Later,
 }
@@ -90,12 +90,8 @@ impl<'a> Writer<'a> {
             }
             changes.push(self.changes(&mut write, part).await?);
         }
-        self.feed(&mut write, &changes).await?;
+        self.store_and_feed(&mut write, &changes).await?;
         for change in &changes {
-            let put: Vec<&Record> = change.put.iter().collect();
-            write.put(self.source, change.object, &put, self.seen).await?;
-            write.bury(self.source, change.object, &change.gone).await?;
-            write.log(self.source, &change.lines, self.seen).await?;
             self.report.changed += change.put.len() as u64;
             self.report.deleted += change.gone.len() as u64;
         }
@@ -224,18 +220,42 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Feeds the roll-ups with what a batch changes.
-    async fn feed(&mut self, write: &mut Write, changes: &[Changes]) -> StoreResult<()> {
+    /// Stores what a batch changes, and feeds the roll-ups with it: one is SQLite's work and the other
+    /// ours, so they go side by side.
+    async fn store_and_feed(&mut self, write: &mut Write, changes: &[Changes]) -> StoreResult<()> {
         let of = |object: Object| changes.iter().find(|change| change.object == object);
-        let (lead_part, deal_part) = (of(Object::Lead), of(Object::Opportunity));
-        let leads = changed(lead_part);
-        let deals = changed(deal_part);
+        let (leads, deals) = (changed(of(Object::Lead)), changed(of(Object::Opportunity)));
         if leads.is_empty() && deals.is_empty() {
-            return Ok(());
+            return store_all(write, self.source, changes, self.seen).await;
         }
+        let before = self.before(write, &leads, &deals, of(Object::Opportunity)).await?;
+        let (source, zone, deltas) = (self.source, self.zone, &mut self.deltas);
+        let (stored, ()) = tokio::join!(
+            store_all(write, source, changes, self.seen),
+            units::feed(source, &before, &leads, &deals, zone, deltas),
+        );
+        stored?;
+        let first = matches!(self.load, Load::First { .. });
+        if first {
+            write.mark_rollups_unfinished(true).await?;
+        }
+        if !first || self.deltas.len() >= rollup::CELLS_MAX {
+            write.add_to_cells(&self.deltas.take()).await?;
+        }
+        Ok(())
+    }
+
+    /// What the units of a batch rested on before it.
+    async fn before(
+        &self,
+        write: &mut Write,
+        leads: &Changed<'_>,
+        deals: &Changed<'_>,
+        deal_part: Option<&Changes>,
+    ) -> StoreResult<Before> {
         let empty = Loaded::new();
         let old_deals = deal_part.map_or(&empty, |part| &part.old);
-        let mut lead_ids = units::leads_of(&deals, old_deals);
+        let mut lead_ids = units::leads_of(deals, old_deals);
         lead_ids.extend(leads.keys().map(|id| (*id).to_owned()));
         let lead_ids: Vec<&str> = lead_ids.iter().map(String::as_str).collect();
         let stored = |id: &&str| self.may_be_stored(Object::Lead, id);
@@ -247,16 +267,23 @@ impl<'a> Writer<'a> {
                 write.values_where(self.source, Object::Opportunity, "lead", &lead_ids).await?;
         }
         before.opportunities.extend(old_deals.iter().map(|(id, old)| (id.clone(), old.clone())));
-        units::feed(self.source, &before, &leads, &deals, self.zone, &mut self.deltas);
-        let first = matches!(self.load, Load::First { .. });
-        if first {
-            write.mark_rollups_unfinished(true).await?;
-        }
-        if !first || self.deltas.len() >= rollup::CELLS_MAX {
-            write.add_to_cells(&self.deltas.take()).await?;
-        }
-        Ok(())
+        Ok(before)
     }
+}
+
+async fn store_all(
+    write: &mut Write,
+    source: &str,
+    changes: &[Changes],
+    seen: Timestamp,
+) -> StoreResult<()> {
+    for change in changes {
+        let put: Vec<&Record> = change.put.iter().collect();
+        write.put(source, change.object, &put, seen).await?;
+        write.bury(source, change.object, &change.gone).await?;
+        write.log(source, &change.lines, seen).await?;
+    }
+    Ok(())
 }
 
 /// The records of a part after the batch, by id.
@@ -270,6 +297,7 @@ fn changed(part: Option<&Changes>) -> Changed<'_> {
     put.chain(gone).collect()
 }
 
-fn key(object: Object, id: &str) -> u64 {
-    id_hash(id).wrapping_mul(31).wrapping_add(object as u64)
+/// Half of a hash is enough: where two meet, one more record is looked up.
+fn key(object: Object, id: &str) -> u32 {
+    (id_hash(id).wrapping_mul(31).wrapping_add(object as u64) >> 16) as u32
 }

@@ -24,6 +24,8 @@ pub use pacer::{DaySpent, Lane, Pacer, Quota, Rate};
 
 /// Tries of one request before the run gives up.
 const TRIES_MAX: u32 = 6;
+/// Tries of one request whose connection breaks.
+const BROKEN_TRIES_MAX: u32 = 4;
 /// Tries of one request that gets no answer in time.
 const SLOW_TRIES_MAX: u32 = 3;
 /// The first wait after an answer that says nothing about waiting; it doubles each time.
@@ -219,7 +221,7 @@ impl Api {
                 },
                 Err(Trouble::Fatal(why)) => return Err(self.unusable(request, &why)),
                 Err(trouble) => {
-                    (None, trouble.to_string(), trouble.tries_max(TRIES_MAX, SLOW_TRIES_MAX))
+                    (None, trouble.to_string(), trouble.tries_max(BROKEN_TRIES_MAX, SLOW_TRIES_MAX))
                 }
             };
             let wait_ms = wait_ms.unwrap_or_else(|| backoff_ms(tries));

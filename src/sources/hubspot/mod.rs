@@ -23,7 +23,7 @@ use tokio::sync::mpsc::Sender;
 use super::http::{Api, Auth, Environment, Rate};
 use super::{
     Boxed, Complete, Discovered, Gone, Inventory, Page, Part, Probe, ReadRequest, Source,
-    SourceError,
+    SourceError, in_background,
 };
 use crate::config::api::{HubSpot as Settings, RateLimit};
 use crate::domain::{Object, Record};
@@ -38,6 +38,7 @@ const GENERAL_RATE: Rate = Rate { count: 100, window_ms: 10_000 };
 const SEARCH_RATE: Rate = Rate { count: 5, window_ms: 1_000 };
 
 /// A HubSpot account.
+#[derive(Clone)]
 pub struct HubSpot {
     name: String,
     settings: Settings,
@@ -179,7 +180,8 @@ impl Source for HubSpot {
         request: ReadRequest,
         pages: Sender<Page>,
     ) -> Boxed<'a, Result<Complete, SourceError>> {
-        Box::pin(async move { self.read_all(&request, pages).await })
+        let own = self.clone();
+        Box::pin(in_background(async move { own.read_all(&request, pages).await }))
     }
 
     fn fates<'a>(
