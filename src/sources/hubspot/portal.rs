@@ -135,8 +135,10 @@ impl Portal {
         mapper: &Mapper,
     ) -> Result<Option<i64>, SourceError> {
         let changed = kind.changed_property();
+        // Anything since the beginning; exactly 0 would be answered with status 500.
+        let any = json!({"propertyName": changed, "operator": "GTE", "value": "1000"});
         let body = json!({
-            "filterGroups": [],
+            "filterGroups": [{"filters": [any]}],
             "sorts": [{"propertyName": changed, "direction": "DESCENDING"}],
             "properties": [changed],
             "limit": 1,
