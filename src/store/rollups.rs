@@ -136,14 +136,23 @@ impl Write {
         }
         let added: i64 = self.meta(PARTS).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
         let part = added + 1;
-        for chunk in months.chunks(ROWS_PER_STATEMENT) {
+        let statement = |chunk: Option<&[MonthChange]>| {
             let mut query: QueryBuilder<Sqlite> =
                 QueryBuilder::new("INSERT INTO rollup (place, part, cells) ");
-            query.push_values(chunk, |mut row, month| {
+            query.push_values(chunk?, |mut row, month| {
                 row.push_bind(place(month)).push_bind(part);
                 row.push_bind(month_cells::write(&month.cells));
             });
-            query.build().execute(&mut *self.transaction).await.map_err(on("add to roll-ups"))?;
+            Some(query)
+        };
+        let mut chunks = months.chunks(ROWS_PER_STATEMENT);
+        let mut next = statement(chunks.next());
+        while let Some(mut query) = next {
+            // While SQLite works on one statement, in its own thread, the next one is built.
+            let adding = query.build().execute(&mut *self.transaction);
+            let (added, following) = tokio::join!(adding, async { statement(chunks.next()) });
+            added.map_err(on("add to roll-ups"))?;
+            next = following;
         }
         // The number of the next part is past the rows so far, so it tells how many there are.
         let rows = part + months.len() as i64;

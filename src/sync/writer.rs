@@ -230,19 +230,18 @@ impl<'a> Writer<'a> {
         }
         let before = self.before(write, &leads, &deals, of(Object::Opportunity)).await?;
         let (source, zone, deltas) = (self.source, self.zone, &mut self.deltas);
-        let (stored, ()) = tokio::join!(
-            store_all(write, source, changes, self.seen),
-            units::feed(source, &before, &leads, &deals, zone, deltas),
-        );
-        stored?;
         let first = matches!(self.load, Load::First { .. });
+        let feeding = async {
+            units::feed(source, &before, &leads, &deals, zone, deltas).await;
+            let full = !first || deltas.len() >= rollup::CELLS_MAX;
+            if full { deltas.take() } else { Vec::new() }
+        };
+        let (stored, months) = tokio::join!(store_all(write, source, changes, self.seen), feeding);
+        stored?;
         if first {
             write.mark_rollups_unfinished(true).await?;
         }
-        if !first || self.deltas.len() >= rollup::CELLS_MAX {
-            write.add_to_cells(&self.deltas.take()).await?;
-        }
-        Ok(())
+        write.add_to_cells(&months).await
     }
 
     /// What the units of a batch rested on before it.
