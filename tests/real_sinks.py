@@ -245,7 +245,8 @@ def run(file, at=MONDAY, env=None):
 
 def configure(name, people):
     """A file beside the demo's: its sources and rules, other people, and a database of its own."""
-    shipped = (CONFIG / "paceline.toml").read_text()
+    exports = pathlib.Path(__file__).resolve().parent.parent / "config/examples/exports.toml"
+    shipped = exports.read_text()
     head, rest = shipped.split("# --- who is told", 1)
     tail = rest[rest.index("\n[digest]") :]
     file = CONFIG / f"{name}.toml"
