@@ -101,6 +101,7 @@ fn the_core_knows_no_time_no_network_no_database_and_no_log() {
     let pure = ["domain", "plan", "rates", "pacing", "handoff", "alerts", "digest", "schedule"];
     let pure_files = [
         "src/sync/merge.rs",
+        "src/sync/units.rs",
         "src/sync/deltas.rs",
         "src/sources/window.rs",
         "src/sources/hubspot/map.rs",

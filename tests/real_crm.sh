@@ -17,35 +17,13 @@ clean() {
     if [ -n "${PACELINE_TEST_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf -- "$work"; fi
 }
 trap clean EXIT
-cache=${PACELINE_TEST_CACHE:-$work/cache}
-mkdir -p "$cache"
-cache=$(realpath -- "$cache")
 
 # Versions are pinned, so that a red build means a change of ours.
 packages="trytond==8.0.12 trytond_sale_opportunity==8.0.1 trytond_marketing_campaign==8.0.0"
-stamp=$(printf '%s' "$packages $(python3 --version)" | sha256sum | cut -c1-12)
-venv="$cache/tryton-$stamp"
+# shellcheck source=/dev/null
+. "$here/support/packages.sh"
+install_packages tryton "$work" "$packages"
 empty="$cache/tryton-$stamp.sqlite"
-
-if [ ! -e "$venv/installed" ]; then
-    rm -rf -- "$venv"
-    timeout 60 python3 -m venv "$venv"
-    status=0
-    # shellcheck disable=SC2086
-    timeout 120 "$venv/bin/pip" install --disable-pip-version-check --retries 1 --timeout 15 \
-        $packages >"$work/pip.log" 2>&1 || status=$?
-    if [ "$status" -ne 0 ]; then
-        # Only a registry that does not answer is a reason to skip; all else is a fault to be seen.
-        away='connection|timed out|name resolution|unreachable|proxy'
-        if [ "$status" -eq 124 ] || grep -qiE "$away" "$work/pip.log"; then
-            echo "SKIPPED: the Python registry is out of reach"
-            exit 0
-        fi
-        cat "$work/pip.log" >&2
-        exit "$status"
-    fi
-    touch "$venv/installed"
-fi
 
 # A database with the modules activated and nothing in it but a user `admin`.
 if [ ! -e "$empty" ]; then

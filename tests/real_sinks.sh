@@ -16,21 +16,9 @@ chmod 700 "$work"
 
 # Versions are pinned, so that a red build means a change of ours.
 packages="aiosmtpd==1.4.6 slack_sdk==3.47.0 jsonschema==4.26.0"
-timeout 60 python3 -m venv "$work/venv"
-status=0
-# shellcheck disable=SC2086
-timeout 60 "$work/venv/bin/pip" install --disable-pip-version-check --retries 1 --timeout 15 \
-    $packages >"$work/pip.log" 2>&1 || status=$?
-if [ "$status" -ne 0 ]; then
-    # Only a registry that does not answer is a reason to skip; all else is a fault to be seen.
-    if [ "$status" -eq 124 ] \
-        || grep -qiE 'connection|timed out|name resolution|unreachable|proxy' "$work/pip.log"; then
-        echo "SKIPPED: the Python registry is out of reach"
-        exit 0
-    fi
-    cat "$work/pip.log" >&2
-    exit "$status"
-fi
+# shellcheck source=/dev/null
+. "$here/support/packages.sh"
+install_packages sinks "$work" "$packages"
 
 # A private authority, which no client trusts by itself, and a server certificate from it.
 certificates() {
@@ -47,4 +35,4 @@ certificates() {
 (cd "$work" && certificates) >"$work/openssl.log" 2>&1 || { cat "$work/openssl.log" >&2; exit 1; }
 
 schema="$here/../../shared/specs/slack/block-kit.schema.json"
-timeout --foreground 110 "$work/venv/bin/python" "$here/real_sinks.py" "$paceline" "$work" "$schema"
+timeout --foreground 110 "$venv/bin/python" "$here/real_sinks.py" "$paceline" "$work" "$schema"

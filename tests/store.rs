@@ -92,6 +92,13 @@ async fn a_full_disk_is_an_error_and_leaves_nothing_half_written() {
     let known = support::change_log(&store).await;
     assert_eq!(known, format!("{facts:?}"), "records and change log agree");
     assert_eq!(facts.leads.len() % 500, 0, "whole pages only");
+    let zone = &settings.company.zone;
+    if store.rollups_are_sound(zone).await.unwrap() {
+        let kept = support::rollups(&store).await;
+        store.limit_pages(1_000_000).await.unwrap();
+        paceline::sync::rollup::rebuild(&store, zone).await.unwrap();
+        assert_eq!(support::rollups(&store).await, kept, "they are those of the stored records");
+    }
     store.limit_pages(1_000_000).await.unwrap();
     sync().await.unwrap();
     assert_eq!(store.facts().await.unwrap().leads.len(), 20_000);

@@ -105,6 +105,30 @@ async fn rollups_follow_every_kind_of_change_and_equal_a_rebuild() {
 }
 
 #[tokio::test]
+async fn parts_of_the_rollups_are_put_together_by_a_full_sync_and_tell_the_same() {
+    use sqlx::{Connection, SqliteConnection};
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", LEADS);
+    write(folder.path(), "deals.csv", DEALS);
+    let store = Store::open(&settings.database).await.unwrap();
+    sync(&settings, &store, "2026-04-01T12:00:00Z", false).await;
+    write(folder.path(), "deals.csv", &DEALS.replace("2026-03-01,won", ",open"));
+    sync(&settings, &store, "2026-04-01T13:00:00Z", false).await;
+    let before = rollups(&store).await;
+    let count = async |sql: &'static str| {
+        let url = format!("sqlite://{}", settings.database.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut connection).await.unwrap()
+    };
+    let in_parts = "SELECT count(*) - count(DISTINCT place) FROM rollup";
+    assert!(count(in_parts).await > 0, "a change adds a part");
+    sync(&settings, &store, "2026-04-01T14:00:00Z", true).await;
+    assert_eq!(count(in_parts).await, 0);
+    assert_eq!(rollups(&store).await, before);
+    check_derived(&store, &settings).await;
+}
+
+#[tokio::test]
 async fn what_is_gone_becomes_a_tombstone_on_a_full_sync_only_and_may_come_back() {
     let (folder, settings) = settings_of(CONFIG);
     write(folder.path(), "leads.csv", LEADS);

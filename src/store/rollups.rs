@@ -157,7 +157,11 @@ impl Write {
         // The number of the next part is past the rows so far, so it tells how many there are.
         let rows = part + months.len() as i64;
         self.set_meta(PARTS, &rows.to_string()).await?;
-        if rows > self.compacted_at().await? + PARTS_MAX { self.compact().await } else { Ok(()) }
+        if rows > self.compacted_at().await? + PARTS_MAX {
+            self.compact_rollups().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn compacted_at(&mut self) -> StoreResult<i64> {
@@ -165,7 +169,10 @@ impl Write {
     }
 
     /// Puts the rows of each place together.
-    async fn compact(&mut self) -> StoreResult<()> {
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn compact_rollups(&mut self) -> StoreResult<()> {
         let places: Vec<String> =
             sqlx::query_scalar("SELECT place FROM rollup GROUP BY place HAVING count(*) > 1")
                 .fetch_all(&mut *self.transaction)

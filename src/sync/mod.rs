@@ -163,6 +163,7 @@ async fn finish(
         for inventory in &complete.inventories {
             reconcile(sync, writer, inventory, complete.complete_to.min(started)).await?;
         }
+        writer.compact().await?;
     }
     Ok(complete.complete_to)
 }

@@ -1,5 +1,4 @@
-//! What a batch of changes does to the roll-ups. It is pure but for giving way now and then, so that
-//! the database is kept busy meanwhile.
+//! What a batch of changes does to the roll-ups: pure.
 //!
 //! A unit rests on its neighbours: a lead on its opportunities, an opportunity on its lead. Each unit
 //! that a change can touch is worked out before and after it, and the difference is what the roll-ups
@@ -16,9 +15,6 @@ use crate::domain::{
 };
 use crate::store::records::Loaded;
 
-/// Units that are worked out before others get their turn.
-const UNITS_PER_STEP: usize = 50;
-
 /// Leads and opportunities by id, borrowed, with the time of their tombstone.
 pub type Changed<'a> = HashMap<&'a str, (&'a Record, Option<Timestamp>)>;
 
@@ -31,8 +27,15 @@ pub struct Before {
     pub opportunities: Loaded,
 }
 
+impl Before {
+    /// Whether nothing was there.
+    pub fn is_empty(&self) -> bool {
+        self.leads.is_empty() && self.opportunities.is_empty()
+    }
+}
+
 /// Adds what a batch changes about its units.
-pub async fn feed(
+pub fn feed(
     source: &str,
     before: &Before,
     leads: &Changed<'_>,
@@ -40,19 +43,6 @@ pub async fn feed(
     zone: &TimeZone,
     deltas: &mut Deltas,
 ) {
-    if opportunities.is_empty() && before.leads.is_empty() && before.opportunities.is_empty() {
-        // New leads that nothing belongs to: most of a first load.
-        for (place, (id, (record, deleted_at))) in leads.iter().enumerate() {
-            if place % UNITS_PER_STEP == UNITS_PER_STEP - 1 {
-                tokio::task::yield_now().await;
-            }
-            let key = RecordKey { source: String::new(), id: (*id).to_owned() };
-            let lead = facts::lead(key, record, *deleted_at);
-            let unit = Unit::of_lone_lead(lead, zone);
-            unit.iter().for_each(|unit| deltas.add(unit, 1));
-        }
-        return;
-    }
     let old = View::new(source, &before.leads, &before.opportunities, None);
     let new = View::new(source, &before.leads, &before.opportunities, Some((leads, opportunities)));
     let lead_ids: HashSet<&str> = old.leads.keys().chain(new.leads.keys()).copied().collect();
@@ -68,6 +58,20 @@ pub async fn feed(
             was.iter().for_each(|unit| deltas.add(unit, -1));
             is.iter().for_each(|unit| deltas.add(unit, 1));
         }
+    }
+}
+
+/// Adds new leads that nothing belongs to.
+pub fn feed_lone_leads(
+    leads: &[&(&Record, Option<Timestamp>)],
+    zone: &TimeZone,
+    deltas: &mut Deltas,
+) {
+    for (record, deleted_at) in leads {
+        // The address of a lead does not count in a cell.
+        let key = RecordKey { source: String::new(), id: String::new() };
+        let unit = Unit::of_lone_lead(facts::lead(key, record, *deleted_at), zone);
+        unit.iter().for_each(|unit| deltas.add(unit, 1));
     }
 }
 

@@ -26,6 +26,9 @@ const FOLLOWERS: [(Object, Object, &str); 6] = [
     (Object::Opportunity, Object::ActivityLink, "opportunity"),
 ];
 
+/// Units that are worked out before the database gets its turn.
+const UNITS_PER_STEP: usize = 50;
+
 /// Writes the pages of one sync.
 pub(super) struct Writer<'a> {
     store: &'a Store,
@@ -35,6 +38,8 @@ pub(super) struct Writer<'a> {
     load: Load,
     deltas: Deltas,
     has_faults: bool,
+    /// Whether a transaction failed: what it fed is still among the deltas.
+    failed: bool,
     /// What was done so far.
     pub report: SyncReport,
 }
@@ -73,11 +78,18 @@ impl<'a> Writer<'a> {
         };
         let has_faults = store.has_faults(source).await?;
         let (deltas, report) = (Deltas::default(), SyncReport::default());
-        Ok(Writer { store, source, seen, zone, load, deltas, has_faults, report })
+        let failed = false;
+        Ok(Writer { store, source, seen, zone, load, deltas, has_faults, failed, report })
     }
 
     /// Stores pages and the cursors behind them.
     pub async fn commit(&mut self, pages: Vec<Page>) -> StoreResult<()> {
+        let stored = self.try_commit(pages).await;
+        self.failed |= stored.is_err();
+        stored
+    }
+
+    async fn try_commit(&mut self, pages: Vec<Page>) -> StoreResult<()> {
         let mut write = self.store.begin().await?;
         let mut batch = merge::batch(pages);
         self.report.read += batch.read;
@@ -105,14 +117,22 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes what is left of the roll-ups. It is needed at the end of every sync, also of one that
-    /// could not read everything.
+    /// could not read everything. After a transaction that failed they stay marked as unfinished, and
+    /// the next sync builds them anew.
     pub async fn finish(&mut self) -> StoreResult<()> {
-        if let Load::Later = self.load {
+        if self.failed || matches!(self.load, Load::Later) {
             return Ok(());
         }
         let mut write = self.store.begin().await?;
         write.add_to_cells(&self.deltas.take()).await?;
         write.mark_rollups_unfinished(false).await?;
+        write.commit().await
+    }
+
+    /// Puts the parts of the roll-ups together.
+    pub async fn compact(&mut self) -> StoreResult<()> {
+        let mut write = self.store.begin().await?;
+        write.compact_rollups().await?;
         write.commit().await
     }
 
@@ -232,7 +252,17 @@ impl<'a> Writer<'a> {
         let (source, zone, deltas) = (self.source, self.zone, &mut self.deltas);
         let first = matches!(self.load, Load::First { .. });
         let feeding = async {
-            units::feed(source, &before, &leads, &deals, zone, deltas).await;
+            if deals.is_empty() && before.is_empty() {
+                // New leads that nothing belongs to are most of a first load.
+                let leads: Vec<_> = leads.values().collect();
+                for some in leads.chunks(UNITS_PER_STEP) {
+                    units::feed_lone_leads(some, zone, deltas);
+                    // SQLite gets its next statement.
+                    tokio::task::yield_now().await;
+                }
+            } else {
+                units::feed(source, &before, &leads, &deals, zone, deltas);
+            }
             let full = !first || deltas.len() >= rollup::CELLS_MAX;
             if full { deltas.take() } else { Vec::new() }
         };

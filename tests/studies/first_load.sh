@@ -15,31 +15,10 @@ contacts=${2:-200000}
 here=$(dirname -- "$(realpath -- "$0")")
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
-cache=${PACELINE_TEST_CACHE:-$work/cache}
-mkdir -p "$cache"
-cache=$(realpath -- "$cache")
 
 packages="httpx==0.28.1"
-stamp=$(printf '%s' "$packages $(python3 --version)" | sha256sum | cut -c1-12)
-venv="$cache/first-load-$stamp"
-
-if [ ! -e "$venv/installed" ]; then
-    rm -rf -- "$venv"
-    timeout 60 python3 -m venv "$venv"
-    status=0
-    timeout 120 "$venv/bin/pip" install --disable-pip-version-check --retries 1 --timeout 15 \
-        "$packages" >"$work/pip.log" 2>&1 || status=$?
-    if [ "$status" -ne 0 ]; then
-        # Only a registry that does not answer is a reason to skip; all else is a fault to be seen.
-        away='connection|timed out|name resolution|unreachable|proxy'
-        if [ "$status" -eq 124 ] || grep -qiE "$away" "$work/pip.log"; then
-            echo "SKIPPED: the Python registry is out of reach"
-            exit 0
-        fi
-        cat "$work/pip.log" >&2
-        exit "$status"
-    fi
-    touch "$venv/installed"
-fi
+# shellcheck source=/dev/null
+. "$here/../support/packages.sh"
+install_packages first-load "$work" "$packages"
 
 timeout --foreground 3000 "$venv/bin/python" "$here/first_load.py" "$paceline" "$work" "$contacts"

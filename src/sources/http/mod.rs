@@ -33,7 +33,7 @@ const BACKOFF_MS: i64 = 1_000;
 /// The longest such wait.
 const BACKOFF_MS_MAX: i64 = 20_000;
 /// A longer wait than this is not sat out: the run ends, and the next one goes on.
-const WAIT_MS_MAX: i64 = 60_000;
+pub const WAIT_MS_MAX: i64 = 60_000;
 
 /// What bounds an exchange.
 #[derive(Clone, Debug)]
@@ -293,10 +293,13 @@ impl Api {
     }
 
     fn unusable(&self, request: &Request, why: &str) -> SourceError {
-        SourceError::Unanswered {
-            place: self.place.clone(),
-            message: format!("{}: {why}", request.operation),
-        }
+        self.unanswered(&request.operation, why)
+    }
+
+    /// The error for answers that came and say nothing.
+    pub fn unanswered(&self, operation: &str, why: &str) -> SourceError {
+        let message = format!("{operation}: {why}");
+        SourceError::Unanswered { place: self.place.clone(), message }
     }
 }
 

@@ -11,7 +11,7 @@ use super::kind::Kind;
 use super::map::Mapped;
 use super::read::{Pass, gone};
 use crate::domain::{Fault, Object, Record};
-use crate::sources::{Gone, Page, Part, SourceError, Whole};
+use crate::sources::{Gone, Page, Part, SourceError, Waiting, Whole};
 
 type Links = HashMap<String, Vec<String>>;
 
@@ -68,10 +68,7 @@ impl Pass<'_> {
             let first = contacts.iter().min_by_key(|id| age(id));
             deal.set("lead", first.cloned());
             for contact in contacts {
-                let mut role = Record::empty(Object::ContactRole, format!("{}|{contact}", deal.id));
-                role.set("opportunity", Some(deal.id.clone()));
-                role.set("lead", Some(contact.clone()));
-                roles.records.push(role);
+                roles.records.push(role(&deal.id, contact));
             }
         }
         roles.whole = Some(Whole { field: "opportunity", parents: ids });
@@ -126,7 +123,7 @@ impl Pass<'_> {
         }
         let ids: Vec<String> = waiting.iter().map(|one| one.opportunity.clone()).collect();
         let contacts = self.portal.associations(Kind::Deals, Kind::Contacts, &ids).await?;
-        let moved = |one: &&crate::sources::Waiting| {
+        let moved = |one: &&Waiting| {
             let now = contacts.get(&one.opportunity).map(Vec::as_slice).unwrap_or_default();
             match &one.lead {
                 Some(lead) => !now.contains(lead),
@@ -149,10 +146,7 @@ impl Pass<'_> {
         let mut roles = Part::of(Object::ContactRole, Vec::new());
         for (deal, contacts) in contacts {
             for contact in contacts {
-                let mut role = Record::empty(Object::ContactRole, format!("{deal}|{contact}"));
-                role.set("opportunity", Some(deal.clone()));
-                role.set("lead", Some(contact.clone()));
-                roles.records.push(role);
+                roles.records.push(role(deal, contact));
             }
         }
         roles.whole = Some(Whole { field: "opportunity", parents: deals.to_vec() });
@@ -172,6 +166,14 @@ impl Pass<'_> {
         }
         self.send(Page { parts: vec![roles, links], ..Page::default() }).await
     }
+}
+
+/// A contact takes part in a deal.
+fn role(deal: &str, contact: &str) -> Record {
+    let mut role = Record::empty(Object::ContactRole, format!("{deal}|{contact}"));
+    role.set("opportunity", Some(deal.to_owned()));
+    role.set("lead", Some(contact.to_owned()));
+    role
 }
 
 /// An activity belongs to a deal or to a contact.

@@ -107,7 +107,8 @@ impl HubSpot {
             pass.read_waiting(),
         );
         let requests = pass.portal.api.requests() - before;
-        tracing::info!(source = self.name, requests, "{} requests were sent", requests);
+        let name = &self.name;
+        tracing::info!(source = name, requests, "source {name}: {requests} requests were sent");
         let (a, b, c, d, e, f, g, h) = results;
         for result in [a, b, c, d, e, f, g, h] {
             result?;

@@ -15,6 +15,8 @@ use crate::domain::Object;
 use crate::sources::window::{Disorder, Row, Window};
 use crate::sources::{Gone, Page, ReadRequest, SourceError, id_hash};
 
+/// Records of a page of the recycle bin.
+const BIN_LIMIT: usize = 100;
 /// Pages of one pass; more is an answer that never ends.
 const PAGES_MAX: usize = 1_000_000;
 
@@ -158,11 +160,10 @@ impl Pass<'_> {
             };
             let rows: Vec<Row> = records.iter().map(row).collect();
             let fresh = window.accept(&rows, after.is_some()).map_err(|Disorder| {
-                SourceError::NotThere(format!(
-                    "search {}: the answers come in no order at all, so nothing can be said about \
-                     what was not seen",
-                    kind.name()
-                ))
+                self.portal.api.unanswered(
+                    &format!("search {}", kind.name()),
+                    "the rows come in no order at all, so nothing can be said about those not seen",
+                )
             })?;
             let fresh: HashSet<usize> = fresh.into_iter().collect();
             let new = records.into_iter().enumerate().filter(|(index, _)| fresh.contains(index));
@@ -215,15 +216,12 @@ impl Pass<'_> {
         let mut after: Option<String> = None;
         let mut pages = 0;
         for _ in 0..PAGES_MAX {
-            let limit = 100;
-            let page = self.portal.list(kind, &self.mapper, true, after.as_deref(), limit).await?;
+            let page =
+                self.portal.list(kind, &self.mapper, true, after.as_deref(), BIN_LIMIT).await?;
             pages += 1;
-            let records = page.records.into_iter().map(|mut mapped| {
-                // A server that ignores the parameter must not make everything vanish.
-                mapped.record = mapped.record.filter(|_| mapped.archived_at.is_none());
-                mapped
-            });
-            let gone = records.filter(|mapped| mapped.archived_at.is_some()).collect();
+            // A server that ignores the parameter must not make everything vanish.
+            let archived = |mapped: &Mapped| mapped.archived_at.is_some();
+            let gone = page.records.into_iter().filter(archived).collect();
             self.emit(kind, gone, None).await?;
             if page.after.is_none() || page.after == after {
                 break;

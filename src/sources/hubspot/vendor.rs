@@ -5,7 +5,7 @@
 
 use reqwest::header::HeaderMap;
 
-use super::super::http::{Answer, Meaning, Quota, Rate, Vendor, retry_after_ms};
+use crate::sources::http::{Answer, Meaning, Quota, Rate, Vendor, WAIT_MS_MAX, retry_after_ms};
 
 /// The wait after "You have reached your secondly limit.".
 const SECONDLY_WAIT_MS: i64 = 1_000;
@@ -13,8 +13,6 @@ const SECONDLY_WAIT_MS: i64 = 1_000;
 const TEN_SECONDLY_WAIT_MS: i64 = 10_000;
 /// A locked resource is free again after two seconds at the earliest.
 const LOCKED_WAIT_MS: i64 = 2_000;
-/// A longer wait than this is not sat out in a run.
-const SAT_OUT_MS_MAX: i64 = 60_000;
 
 /// HubSpot.
 pub struct HubSpotVendor;
@@ -35,13 +33,13 @@ impl Vendor for HubSpotVendor {
             423 => Meaning::Again { wait_ms: Some(LOCKED_WAIT_MS), why: words() },
             429 => limited(answer),
             477 => match retry_after_ms(&answer.headers) {
-                Some(wait_ms) if wait_ms > SAT_OUT_MS_MAX => Meaning::Later {
+                Some(wait_ms) if wait_ms > WAIT_MS_MAX => Meaning::Later {
                     why: format!("the account is being moved; it asks for {} s", wait_ms / 1_000),
                 },
                 wait_ms => Meaning::Again { wait_ms, why: "the account is being moved".into() },
             },
             408 | 500..=529 | 531..=599 => {
-                let wait_ms = retry_after_ms(&answer.headers).filter(|ms| *ms <= SAT_OUT_MS_MAX);
+                let wait_ms = retry_after_ms(&answer.headers).filter(|ms| *ms <= WAIT_MS_MAX);
                 Meaning::Again { wait_ms, why: words() }
             }
             300..=399 => Meaning::Refused {
@@ -97,7 +95,7 @@ fn limited(answer: &Answer) -> Meaning {
     if policy == "DAILY" {
         return Meaning::Later { why: "today's quota of requests is spent (HTTP 429)".into() };
     }
-    if let Some(wait_ms) = asked_ms.filter(|wait_ms| *wait_ms > SAT_OUT_MS_MAX) {
+    if let Some(wait_ms) = asked_ms.filter(|wait_ms| *wait_ms > WAIT_MS_MAX) {
         let secs = wait_ms / 1_000;
         return Meaning::Later { why: format!("HTTP 429 asks for a wait of {secs} s") };
     }
