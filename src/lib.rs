@@ -7,6 +7,11 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+/// The commit that this was built from.
+pub const COMMIT: &str = env!("PACELINE_COMMIT");
+/// Version and commit.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PACELINE_COMMIT"), ")");
+
 // The nouns, the configuration, the only clock and the only HTTP client.
 pub mod clock;
 pub mod config;
@@ -32,9 +37,10 @@ pub mod evaluate;
 pub mod outbox;
 pub mod sinks;
 
-// The wiring.
+// The wiring, and who looks at it.
 pub mod cli;
 pub mod daemon;
+pub mod web;
 
 // The invented company of the demo and the tests; nothing else needs it.
 pub mod simulate;

@@ -275,8 +275,15 @@ async fn a_goal_that_cannot_be_worked_out_stops_nothing_else_and_the_operator_he
     write(folder.path(), "plan.toml", goal);
     let store = Store::open(&settings.database).await.unwrap();
     for at in [NOW, "2026-04-01T12:20:00Z"] {
-        let step =
-            paceline::daemon::step(&settings, &store, &clock(at), true, &|_, _| {}).await.unwrap();
+        let step = paceline::daemon::step(
+            &settings,
+            &store,
+            &clock(at),
+            true,
+            &paceline::daemon::silent(),
+        )
+        .await
+        .unwrap();
         assert!(step.checked.is_some(), "{step:?}");
     }
     let told = std::fs::read_to_string(folder.path().join("operator.txt")).unwrap();

@@ -44,10 +44,22 @@ async fn a_copy_is_kept_before_a_migration() {
     let path = folder.path().join("p.db");
     Store::open(&path).await.unwrap().close().await;
     // An older file: the last migration has not been run.
-    let older = "DELETE FROM _sqlx_migrations WHERE version = 9";
-    execute(&path, older).await;
+    for sql in [
+        "ALTER TABLE schedule DROP COLUMN run",
+        "ALTER TABLE schedule DROP COLUMN holder",
+        "ALTER TABLE schedule DROP COLUMN lease_until_ms",
+        "ALTER TABLE schedule DROP COLUMN last_success_ms",
+        "ALTER TABLE schedule DROP COLUMN wanted_ms",
+        "DROP TABLE forgotten",
+        "DROP INDEX outbox_finished",
+        "DROP INDEX alert_ended",
+        "DROP INDEX alert_transition_of",
+        "DELETE FROM _sqlx_migrations WHERE version = 10",
+    ] {
+        execute(&path, sql).await;
+    }
     Store::open(&path).await.unwrap().close().await;
-    let copy = folder.path().join("p.before-8.bak");
+    let copy = folder.path().join("p.before-9.bak");
     let mode = std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     let bytes = std::fs::read(&copy).unwrap();
@@ -62,6 +74,29 @@ async fn a_file_that_is_no_database_is_named() {
         .unwrap();
     let error = Store::open(&path).await.unwrap_err().to_string();
     assert!(error.contains("p.db"), "{error}");
+}
+
+/// On a full disk SQLite rolls back by itself, and sqlx then took the connection for one in a
+/// transaction: a daemon could write nothing more until it was started anew.
+#[tokio::test]
+async fn after_a_full_disk_every_connection_writes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("p.db")).await.unwrap();
+    let pages = store.size_bytes().await.unwrap() / 4096;
+    store.limit_pages(u32::try_from(pages).unwrap()).await.unwrap();
+    let large = "x".repeat(100_000);
+    for _ in 0..4 {
+        let mut write = store.begin().await.unwrap();
+        let full = write.set_meta("large", &large).await.unwrap_err();
+        assert_eq!(full.trouble(), Some(paceline::store::Trouble::DiskFull), "{full}");
+        drop(write);
+    }
+    store.limit_pages(1_000_000).await.unwrap();
+    for n in 0..12 {
+        let mut write = store.begin().await.unwrap();
+        write.set_meta("large", &format!("{large}{n}")).await.unwrap();
+        write.commit().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -115,6 +115,8 @@ pub const RECORDS_MAX: usize = 200;
 pub struct SourceView {
     /// How far its data is complete.
     pub complete_to: Option<Timestamp>,
+    /// Whether a sync of it has ended: the first one may take hours, and is no trouble.
+    pub tried: bool,
     /// Why the last sync did not read everything.
     pub last_error: Option<String>,
     /// Where it stands in the configuration.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{CliError, CliResult, Global, output};
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
 use crate::evaluate::snapshot::load_goals;
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
@@ -47,14 +47,12 @@ pub async fn run(global: &Global) -> CliResult {
     for warning in &settings.warnings {
         report.warn("configuration", &warning.to_string().replace('\n', "\n      "));
     }
-    if settings.http.listen.is_some() {
-        report.warn("http", "the status page is not served by this version; `listen` is not used");
-    }
     check_plan(&settings, &mut report);
     let store = check_database(&settings, &mut report).await;
     check_sources(&settings, &mut report).await;
     check_teams(&settings, store.as_ref(), &mut report).await;
     check_sinks(&settings, &mut report).await;
+    check_upkeep(&settings, &mut report).await;
     output::text(&format!("{}\n", report.lines.join("\n")))?;
     match report.failed {
         0 => output::text("Every part is in order.\n"),
@@ -156,6 +154,40 @@ async fn check_teams(settings: &Settings, store: Option<&Store>, report: &mut Re
             some.join(", ")
         );
         report.warn("teams", &text);
+    }
+}
+
+/// The page, the copies and the heartbeat. The heartbeat's address is not asked: that would feign one.
+async fn check_upkeep(settings: &Settings, report: &mut Report) {
+    if let Some(address) = settings.http.listen {
+        let asked = crate::net::ping(&format!("http://{address}/healthz"), None).await;
+        match (asked, crate::web::listen(address).await) {
+            (Ok(()), _) => report.ok("http", &format!("a daemon serves the page at {address}")),
+            (Err(_), Ok(_)) => report.ok("http", &format!("{address} is free for the page")),
+            (Err(_), Err(text)) => report.fail("http", &text),
+        }
+    }
+    let secrets = [
+        ("http", settings.http.token.as_ref()),
+        ("heartbeat", settings.heartbeat.as_ref().map(|heartbeat| &heartbeat.url)),
+    ];
+    for (part, secret) in secrets {
+        match secret.map(Secret::reveal) {
+            Some(Err(error)) => report.fail(part, &error.to_string()),
+            Some(Ok(_)) => report.ok(part, "its secret can be read"),
+            None => {}
+        }
+    }
+    let backup = &settings.backup;
+    if backup.enabled {
+        let folder = backup.directory.display();
+        match std::fs::create_dir_all(&backup.directory) {
+            Ok(()) => report.ok("backup", &format!("each night into {folder}")),
+            Err(error) => report.fail(
+                "backup",
+                &format!("{folder} cannot be made: {error}\n    mend: `[backup] directory`"),
+            ),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! files. Everything after that is what `paceline run --once` does.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -13,12 +14,13 @@ use jiff::Timestamp;
 use super::{CliError, CliResult, Global, digest::write_files, output, progress::Progress};
 use crate::clock::Clock;
 use crate::config::{Settings, document::Document};
-use crate::daemon;
+use crate::daemon::{self, Ground};
 use crate::digest::Week;
 use crate::evaluate::{Snapshot, digesting};
 use crate::simulate::Company;
 use crate::simulate::hubspot::{Faults, Portal, Simulator};
 use crate::store::Store;
+use crate::web::{self, Web};
 
 /// The company that the README shows.
 const SEED: u64 = 42;
@@ -32,6 +34,12 @@ pub struct Args {
     /// Where the demo's files go; what an earlier demo left there is removed.
     #[arg(long, default_value = "paceline-demo", value_name = "DIR")]
     dir: PathBuf,
+    /// Stays up with the status page until it is interrupted.
+    #[arg(long)]
+    serve: bool,
+    /// Where the page is served.
+    #[arg(long, default_value = "127.0.0.1:9187", value_name = "ADDRESS")]
+    listen: SocketAddr,
     /// Another company.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
@@ -53,8 +61,9 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         company.export(&args.dir.join("config/exports"), now)?;
         let clock = Clock::Fixed(now);
         *portal.lock().unwrap_or_else(PoisonError::into_inner) = company.portal_at(now);
-        let say =
-            |name: &str, count: u64| progress.say(format!("{monday}: {name}, {count} records"));
+        let bar = progress.clone();
+        let say: daemon::Progress =
+            Arc::new(move |name, count| bar.say(format!("{monday}: {name}, {count} records")));
         let step = daemon::step(&settings, &store, &clock, true, &say).await?;
         if !step.is_complete() {
             return Err(CliError::Failed(format!("{step:?}")));
@@ -66,14 +75,34 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     progress.finish();
     report(&settings, &store, told_since, &args.dir).await?;
     let faults = store.faults().await?.len();
-    store.close().await;
     output::text(&format!(
         "{records} records from {} requests and 2 files, {faults} data faults, in {:.1} s.\n",
         crm.requests().total,
         started.elapsed().as_secs_f64()
     ))?;
     let config = settings.file.display();
-    output::text(&format!("Look further: paceline --config {config} --as-of {} pace\n", MONDAYS[1]))
+    output::text(&format!(
+        "Look further: paceline --config {config} --as-of {} pace\n",
+        MONDAYS[1]
+    ))?;
+    if args.serve {
+        serve(&settings, &store, Clock::Fixed(told_since), args.listen).await?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// The status page, as it stood on the second Monday.
+async fn serve(settings: &Settings, store: &Store, clock: Clock, address: SocketAddr) -> CliResult {
+    let ground = Ground::new(settings, store, clock, daemon::silent());
+    ground.pulse.tick(clock.now());
+    let (_kept, ground) = tokio::sync::watch::channel(ground);
+    let listener = web::listen(address).await.map_err(CliError::Failed)?;
+    output::text(&format!("The page: http://{address}/ (Ctrl-C ends it)\n"))?;
+    tokio::select! {
+        () = web::serve(listener, Web::new(ground)) => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
 }
 
 /// Prints the messages of the second Monday, the ledger's sum and the digest's first screen.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{CliError, CliResult, Global, output};
 use crate::domain::Object;
+use crate::domain::notice::plain;
 use crate::sources::{self, Discovered};
 
 #[derive(Debug, clap::Args)]
@@ -23,9 +24,18 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     output::text(&toml(&found))
 }
 
-/// A TOML string.
+/// A TOML string. What a terminal would obey is escaped.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut out = String::from("\"");
+    for (c, shown) in text.chars().zip(plain(text).chars()) {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c == shown => out.push(c),
+            c => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn toml(found: &Discovered) -> String {
@@ -51,7 +61,7 @@ fn toml(found: &Discovered) -> String {
         }
         out.push_str(&format!("\n# {} of {}:\n", field, object.name()));
         for (value, count) in values {
-            let shown = if value.is_empty() { "(nothing)" } else { value };
+            let shown = if value.is_empty() { "(nothing)".into() } else { plain(value) };
             out.push_str(&format!("#   {shown}: {count}\n"));
         }
     }

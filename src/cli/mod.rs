@@ -1,18 +1,23 @@
 //! The commands: one file each. Data goes to stdout, everything else to stderr.
 
 mod alerts;
+mod backup;
 mod check;
 mod demo;
 mod digest;
 mod discover;
 mod faults;
 mod followups;
+mod forget;
+mod health;
+mod jobs;
 mod output;
 mod pace;
 mod plan;
 mod progress;
 mod rates;
 mod run;
+mod service;
 mod simulate;
 mod sync;
 
@@ -31,7 +36,7 @@ use crate::store::{Store, StoreError};
 
 /// Holds a company's funnel against its revenue plan and speaks up while there is still time.
 #[derive(Debug, Parser)]
-#[command(name = "paceline", version, about, propagate_version = true, max_term_width = 100)]
+#[command(name = "paceline", version = crate::VERSION, about, propagate_version = true, max_term_width = 100)]
 struct Args {
     #[command(flatten)]
     global: Global,
@@ -99,6 +104,14 @@ enum Command {
     Digest(digest::Args),
     /// What is wrong with single records.
     Faults,
+    /// When each job of the daemon ran, how it ended, and when it is due.
+    Jobs,
+    /// A consistent copy of the database, also while the daemon runs.
+    Backup(backup::Args),
+    /// Forgets a person: what is stored no longer names them, and they are not stored again.
+    Forget(forget::Args),
+    /// Asks the running daemon whether it is well.
+    Health,
     /// Whether every part is in order, and for a broken one which line to change.
     Check,
     /// The main job on an embedded company, without any account or server.
@@ -225,6 +238,10 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Alerts(args) => alerts::run(global, args).await,
         Command::Digest(args) => digest::run(global, args).await,
         Command::Faults => faults::run(global).await,
+        Command::Jobs => jobs::run(global).await,
+        Command::Backup(args) => backup::run(global, args).await,
+        Command::Forget(args) => forget::run(global, args).await,
+        Command::Health => health::run(global).await,
         Command::Check => check::run(global).await,
         Command::Demo(args) => demo::run(global, args).await,
         Command::Simulate(args) => simulate::run(global, args).await,

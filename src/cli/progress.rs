@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how far long work has come; nothing where stderr is no terminal.
+#[derive(Clone)]
 pub struct Progress {
     bar: ProgressBar,
 }

@@ -1,23 +1,27 @@
 //! `paceline run`
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
+use super::service::Service;
 use super::{CliError, CliResult, Global, output, progress::Progress};
 use crate::config::Settings;
-use crate::daemon::{self, Lock, Step};
+use crate::daemon::{self, Daemon, Ground, Lock, Step, troubles};
 use crate::evaluate::snapshot::load_goals;
 use crate::store::Store;
+use crate::web::{self, Web};
 
 /// A tick every five seconds, in UTC.
 const TICK: &str = "*/5 * * * * *";
 /// Without a tick for so long we go on by ourselves and say so.
-const TICK_LOST: Duration = Duration::from_secs(60);
-/// What is under way when the program is asked to stop has so long to end.
-const DRAIN: Duration = Duration::from_secs(10);
+const TICK_LOST: Duration = Duration::from_secs(30);
+/// What is under way when the program is asked to stop has so long to end. SIGTERM is answered
+/// within ten seconds, closing the database included.
+const DRAIN: Duration = Duration::from_secs(7);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -27,9 +31,7 @@ pub struct Args {
 }
 
 pub async fn run(global: &Global, args: &Args) -> CliResult {
-    let settings = global.settings()?;
-    // A broken plan is refused before anything runs on it.
-    load_goals(&settings)?;
+    let settings = sound_settings(global)?;
     let lock = Lock::take(&settings.database).map_err(CliError::Failed)?;
     let store = Store::open(&settings.database).await?;
     let result = if args.once {
@@ -42,9 +44,18 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     result
 }
 
+/// The configuration; a broken plan is refused before anything runs on it.
+fn sound_settings(global: &Global) -> Result<Settings, CliError> {
+    let settings = global.settings()?;
+    load_goals(&settings)?;
+    Ok(settings)
+}
+
 async fn once(global: &Global, settings: &Settings, store: &Store) -> CliResult {
     let progress = Progress::start(global.shows_progress());
-    let say = |name: &str, count: u64| progress.say(format!("{name}: {count} records"));
+    let bar = progress.clone();
+    let say: daemon::Progress =
+        Arc::new(move |name, count| bar.say(format!("{name}: {count} records")));
     let step = daemon::step(settings, store, &global.clock(), true, &say).await?;
     progress.finish();
     output::text(&summary(&step))?;
@@ -59,6 +70,11 @@ async fn once(global: &Global, settings: &Settings, store: &Store) -> CliResult 
         .collect();
     failed.extend(step.evaluation_error);
     failed.extend(step.digest_error);
+    failed.extend(
+        step.others
+            .iter()
+            .filter_map(|(name, result)| Some(format!("{name}: {}", result.as_ref().err()?))),
+    );
     failed.extend((lost > 0).then(|| format!("{lost} messages were given up")));
     Err(CliError::Failed(failed.join("\n")))
 }
@@ -82,6 +98,11 @@ fn summary(step: &Step) -> String {
     if let Some(week) = &step.digest {
         out.push_str(&format!("digest of {week} written\n"));
     }
+    for (name, result) in &step.others {
+        if let Ok(text) = result {
+            out.push_str(&format!("{name}: {text}\n"));
+        }
+    }
     let delivered = &step.delivered;
     out.push_str(&format!(
         "{} messages sent, {} to be tried again, {} not known, {} given up\n",
@@ -92,53 +113,118 @@ fn summary(step: &Step) -> String {
 
 /// Ticks until the program is asked to stop.
 async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResult {
+    let mut signals = Signals::new()?;
+    let ground = Ground::new(settings, store, global.clock(), daemon::silent());
+    let (seen, ground_of_web) = watch::channel(ground.clone());
+    let page = match settings.http.listen {
+        None => None,
+        Some(address) => {
+            let listener = web::listen(address).await.map_err(CliError::Failed)?;
+            tracing::info!(%address, "the status page is served");
+            Some(tokio::spawn(web::serve(listener, Web::new(ground_of_web))))
+        }
+    };
     let (tick, mut ticks) = mpsc::channel::<()>(1);
     let mut metronome = start_metronome(tick).await?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tracing::info!(database = %settings.database.display(), "paceline runs");
-    let clock = global.clock();
-    let result = loop {
-        let step = daemon::step(settings, store, &clock, false, &|_, _| {});
-        tokio::pin!(step);
-        tokio::select! {
-            done = &mut step => {
-                if let Err(error) = done {
-                    tracing::error!(%error, "the store does not answer");
-                }
-            }
-            () = stop(&mut terminate, &mut interrupt) => {
-                // A page that is being written is finished; what is cut off goes on next time.
-                if tokio::time::timeout(DRAIN, step).await.is_err() {
-                    tracing::warn!("work was cut off; it goes on at the next start");
-                }
-                break Ok(());
-            }
-        }
+    let mut service = Service::started();
+    let mut daemon = Daemon::new(ground);
+    tracing::info!(
+        database = %settings.database.display(),
+        version = crate::VERSION,
+        "paceline runs"
+    );
+    daemon.tick().await;
+    loop {
         tokio::select! {
             tick = tokio::time::timeout(TICK_LOST, ticks.recv()) => {
                 if tick.is_err() {
                     tracing::warn!("the metronome stopped; going on without it");
                 }
+                daemon.tick().await;
             }
-            () = stop(&mut terminate, &mut interrupt) => break Ok(()),
+            // What a job made due begins at once.
+            () = daemon.ended() => daemon.tick().await,
+            () = service.due() => service.feed(daemon.ground()).await,
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => {
+                    service.reloading();
+                    reload(global, &mut daemon, settings).await;
+                    seen.send_replace(daemon.ground().clone());
+                    service.ready();
+                }
+            },
         }
-    };
+    }
+    tracing::info!("paceline stops");
+    service.stopping();
+    page.iter().for_each(tokio::task::JoinHandle::abort);
+    daemon.drain(DRAIN).await;
     if let Err(error) = metronome.shutdown().await {
         tracing::debug!(%error, "the metronome did not stop");
     }
-    tracing::info!("paceline stops");
-    result
+    Ok(())
 }
 
-async fn stop(
-    terminate: &mut tokio::signal::unix::Signal,
-    interrupt: &mut tokio::signal::unix::Signal,
-) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Takes the configuration anew; a broken one is refused, and the old one runs on.
+async fn reload(global: &Global, daemon: &mut Daemon, first: &Settings) {
+    match sound_settings(global) {
+        Ok(settings) => {
+            for (key, changed) in [
+                ("[database] url", settings.database != first.database),
+                ("[http] listen", settings.http.listen != first.http.listen),
+            ] {
+                if changed {
+                    tracing::warn!(key, "`{key}` is taken at the next start");
+                }
+            }
+            daemon.take(Settings { database: first.database.clone(), ..settings });
+            tracing::info!("the new configuration is in force");
+            daemon.tick().await;
+        }
+        Err(error) => {
+            let problems = error.to_string();
+            tracing::error!(problems, "the new configuration is broken; the old one runs on");
+            let told = troubles::refused_configuration(daemon.ground(), &problems).await;
+            if let Err(error) = told {
+                tracing::error!(%error, "the operator could not be told");
+            }
+            daemon.tick().await;
+        }
     }
+}
+
+/// What the program is asked from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Asked {
+    /// To stop.
+    Stop,
+    /// To take the configuration anew.
+    Reload,
 }
 
 /// One UTC job that only says "now": see `schedule` for why it may not decide more.

@@ -14,6 +14,7 @@ pub mod secret;
 pub mod sinks;
 pub mod source;
 pub mod span;
+pub mod upkeep;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use reader::Reader;
 pub use secret::Secret;
 use sinks::{Email, Sinks, Team};
 use source::Source;
+use upkeep::{Backup, Heartbeat, Http, Retention};
 
 /// Everything that the operator decided, apart from the plan.
 #[derive(Clone, Debug)]
@@ -59,6 +61,14 @@ pub struct Settings {
     pub alerts: AlertSettings,
     /// `[http]`
     pub http: Http,
+    /// `[backup]`
+    pub backup: Backup,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[heartbeat]`
+    pub heartbeat: Option<Heartbeat>,
+    /// `[network]`
+    pub network: Network,
     /// `[plan] file`
     pub plan: Option<PathBuf>,
     /// What works and is worth a second look; `check` prints it.
@@ -76,13 +86,11 @@ pub struct Digest {
     pub to: Option<Vec<String>>,
 }
 
-/// `[http]`: links in messages. The page itself is not served yet.
+/// `[network]`: what all connections to others share.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Http {
-    /// Where the page will listen.
-    pub listen: Option<String>,
-    /// The address under which people reach it.
-    pub public_url: Option<String>,
+pub struct Network {
+    /// Authorities that are trusted beside the machine's, as PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -105,25 +113,31 @@ impl Settings {
         let root = Reader::root(document, &problems);
         let mut warnings = Vec::new();
         let company = company::read(&root);
+        let network = read_network(&root);
+        let database = read_database(&root, document);
         let settings = Settings {
             file: document.file.clone(),
             currency: read_currency(&root, &company),
-            database: read_database(&root, document),
-            sources: source::read(&root, &mut warnings),
+            database: database.clone(),
+            sources: source::read(&root, &network, &mut warnings),
             channels: read_channels(&root),
             handoff: company::read_handoff(&root),
             teams: sinks::read_teams(&root, &company, &mut warnings),
-            email: sinks::read_email(&root),
+            email: sinks::read_email(&root, &network),
             operator: root.table("operator").map(|t| sinks::read_only(&t)).unwrap_or_default(),
             digest: read_digest(&root),
             alerts: alerts::read(&root),
-            http: read_http(&root),
+            http: upkeep::read_http(&root),
+            backup: upkeep::read_backup(&root, &database),
+            retention: upkeep::read_retention(&root),
+            heartbeat: upkeep::read_heartbeat(&root),
             plan: root.table("plan").and_then(|table| {
                 let file = table.required("file", "file = \"plan.toml\"", table.file_path("file"));
                 table.finish();
                 file
             }),
             company,
+            network,
             warnings,
         };
         root.finish();
@@ -181,6 +195,13 @@ fn read_channels(root: &Reader<'_>) -> ChannelMap {
     ChannelMap(entries.into_iter().collect())
 }
 
+fn read_network(root: &Reader<'_>) -> Network {
+    let Some(table) = root.table("network") else { return Network::default() };
+    let network = Network { ca_file: table.file_path("ca_file") };
+    table.finish();
+    network
+}
+
 fn read_digest(root: &Reader<'_>) -> Digest {
     let mut digest = Digest { weekday: 1, minute: 8 * 60, to: None };
     let Some(table) = root.table("digest") else { return digest };
@@ -194,20 +215,6 @@ fn read_digest(root: &Reader<'_>) -> Digest {
     digest.to = table.list("to");
     table.finish();
     digest
-}
-
-fn read_http(root: &Reader<'_>) -> Http {
-    let Some(table) = root.table("http") else { return Http::default() };
-    let http = Http {
-        listen: table.text("listen"),
-        public_url: table.parsed(
-            "public_url",
-            "a URL like \"https://paceline.example.com\"",
-            |t| t.starts_with("http").then(|| t.trim_end_matches('/').to_owned()),
-        ),
-    };
-    table.finish();
-    http
 }
 
 /// Names that must exist elsewhere in the configuration.

@@ -132,25 +132,29 @@ impl<'a> Reader<'a> {
         Some(if from_environment { text.into() } else { self.document.directory().join(text) })
     }
 
-    /// A secret: `{ file = "…" }` or `{ env = "…" }`.
+    /// A secret: `{ file = "…" }`, `{ env = "…" }` or `{ credential = "…" }`.
     pub fn secret(&self, key: &'static str) -> Option<Secret> {
         let table = self.table(key)?;
-        let set_in = |name: &str| table.table.get(name).map(is_from_environment);
+        let origins = ["file", "env", "credential"];
+        let is_set = |name: &&str| table.table.contains_key(*name);
+        let is_later = |name: &&str| table.table.get(*name).is_some_and(is_from_environment);
+        let set: Vec<&str> = origins.into_iter().filter(|name| is_set(name)).collect();
+        let later: Vec<&str> = origins.into_iter().filter(|name| is_later(name)).collect();
         // A secret that a later layer sets replaces the earlier one whole.
-        let (file, env) = match (set_in("file"), set_in("env")) {
-            (Some(true), Some(false)) => (true, false),
-            (Some(false), Some(true)) => (false, true),
-            (file, env) => (file.is_some(), env.is_some()),
-        };
-        let place = table.place(if file { "file" } else { "env" });
-        let (path, name) = (table.file_path("file"), table.text("env"));
+        let set = if later.is_empty() { set } else { later };
+        let place = table.place(set.first().copied().unwrap_or_default());
+        let path = table.file_path("file");
+        let (env, credential) = (table.text("env"), table.text("credential"));
         table.finish();
-        match (file, env) {
-            (true, false) => path.map(|path| Secret::file(path, place)),
-            (false, true) => name.map(|name| Secret::env(name, place)),
+        match set[..] {
+            ["file"] => path.map(|path| Secret::file(path, place)),
+            ["env"] => env.map(|name| Secret::env(name, place)),
+            ["credential"] => credential.map(|name| Secret::credential(name, place)),
             _ => {
-                let mend = format!("write `{key} = {{ file = \"…\" }}` or `{{ env = \"…\" }}`");
-                self.problem(key, "a secret needs one of `file` and `env`", mend);
+                let mend = format!(
+                    "write `{key} = {{ file = \"…\" }}`, `{{ env = \"…\" }}` or `{{ credential = \"…\" }}`"
+                );
+                self.problem(key, "a secret needs one of `file`, `env` and `credential`", mend);
                 None
             }
         }

@@ -1,7 +1,10 @@
 //! A secret is named in the configuration and read when it is used; its value is never printed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The variable with systemd's folder of credentials.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Where a secret is to be had.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Secret {
 enum Origin {
     File(PathBuf),
     Env(String),
+    /// A file of that name in systemd's folder of credentials.
+    Credential(String),
 }
 
 /// A secret that is not to be had. The message names the place, never the value.
@@ -36,16 +41,33 @@ impl Secret {
         Secret { origin: Origin::Env(name), place }
     }
 
+    /// A credential that systemd hands to the service (`LoadCredential=`).
+    pub fn credential(name: String, place: String) -> Secret {
+        Secret { origin: Origin::Credential(name), place }
+    }
+
     /// The value. A file's trailing newline is cut.
     ///
     /// # Errors
     /// A file that cannot be read, a variable that is not set, or nothing in either.
     pub fn reveal(&self) -> Result<String, SecretError> {
         let error = |message| SecretError { place: self.place.clone(), message };
-        let value = match &self.origin {
-            Origin::File(path) => std::fs::read_to_string(path).map_err(|cause| {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|cause| {
                 error(format!("the secret's file {} cannot be read: {cause}", path.display()))
-            })?,
+            })
+        };
+        let value = match &self.origin {
+            Origin::File(path) => read(path)?,
+            Origin::Credential(name) => {
+                let folder = std::env::var_os(CREDENTIALS).ok_or_else(|| {
+                    error(format!(
+                        "the credential {name} is systemd's to give, and {CREDENTIALS} is not set: \
+                         write `LoadCredential={name}:/path/to/it` into the unit"
+                    ))
+                })?;
+                read(&Path::new(&folder).join(name))?
+            }
             Origin::Env(name) => std::env::var(name)
                 .map_err(|_| error(format!("the environment variable {name} is not set")))?,
         };
@@ -63,6 +85,7 @@ impl fmt::Debug for Secret {
         match &self.origin {
             Origin::File(path) => write!(f, "Secret(file {})", path.display()),
             Origin::Env(name) => write!(f, "Secret(env {name})"),
+            Origin::Credential(name) => write!(f, "Secret(credential {name})"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
+    Network,
     company::{Company, read_hours},
     problem::Problem,
     reader::Reader,
@@ -162,7 +163,7 @@ fn read_slack(table: &Reader<'_>) -> Option<Slack> {
 }
 
 /// Reads `[email]`.
-pub fn read_email(root: &Reader<'_>) -> Option<Email> {
+pub fn read_email(root: &Reader<'_>, network: &Network) -> Option<Email> {
     let table = root.table("email")?;
     let expected = "a URL like \"smtp://mail.example.com:587\" or \"smtps://mail.example.com\"";
     let server = table.parsed("smtp", expected, parse_server);
@@ -186,7 +187,7 @@ pub fn read_email(root: &Reader<'_>) -> Option<Email> {
             "set both or none",
         );
     }
-    let ca_file = table.file_path("ca_file");
+    let ca_file = table.file_path("ca_file").or_else(|| network.ca_file.clone());
     table.finish();
     let (host, port, implicit) = server?;
     let tls = if implicit { Tls::Implicit } else { tls.unwrap_or(Tls::Opportunistic) };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    Network,
     api::{HubSpot, Tryton, read_hubspot, read_tryton},
     problem::Problem,
     reader::{Entry, Reader},
@@ -25,6 +26,8 @@ pub struct Source {
     pub kind: Kind,
     /// Where it stands in the configuration.
     pub place: String,
+    /// `[network] ca_file`
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What each kind of source needs.
@@ -89,7 +92,11 @@ pub struct Column {
 }
 
 /// Reads every `[source.*]`.
-pub fn read(root: &Reader<'_>, warnings: &mut Vec<Problem>) -> BTreeMap<String, Source> {
+pub fn read(
+    root: &Reader<'_>,
+    network: &Network,
+    warnings: &mut Vec<Problem>,
+) -> BTreeMap<String, Source> {
     let mut sources = BTreeMap::new();
     for (name, table) in root.named_tables("source") {
         warn_of_key(&table, &name, warnings);
@@ -112,8 +119,9 @@ pub fn read(root: &Reader<'_>, warnings: &mut Vec<Problem>) -> BTreeMap<String, 
         };
         table.finish();
         if let Some(kind) = kind {
-            let place = table.place("kind");
-            sources.insert(name, Source { every_secs: every.unwrap_or(600), kind, place });
+            let (place, ca_file) = (table.place("kind"), network.ca_file.clone());
+            let every_secs = every.unwrap_or(600);
+            sources.insert(name, Source { every_secs, kind, place, ca_file });
         }
     }
     sources

@@ -17,7 +17,7 @@ use super::{
 pub const VALUE_SCALE: i64 = 10_000;
 
 /// What converts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnitKind {
     /// In `lead` and `mql`.
     Lead,
@@ -244,10 +244,9 @@ impl Unit {
         }
     }
 
-    /// The currency and the value of a contribution, where that is a win; nothing elsewhere.
-    pub fn worth(&self, contribution: &Contribution) -> (&str, i64) {
-        let won = self.kind == UnitKind::Opportunity && contribution.end == End::Converted;
-        if won { (self.currency.as_deref().unwrap_or_default(), self.value) } else { ("", 0) }
+    /// Whether a contribution is a win, which has a value and its currency.
+    pub fn is_win(&self, contribution: &Contribution) -> bool {
+        self.kind == UnitKind::Opportunity && contribution.end == End::Converted
     }
 
     fn day_of(&self, stage: Stage) -> Option<Date> {

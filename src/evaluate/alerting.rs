@@ -112,8 +112,12 @@ fn source_views(snapshot: &Snapshot<'_>) -> BTreeMap<String, SourceView> {
     let view = |(name, source): (&String, &crate::config::source::Source)| {
         let state = snapshot.states.get(name).cloned().unwrap_or_default();
         let complete_to = snapshot.completeness.complete_to.get(name).copied().flatten();
-        let view =
-            SourceView { complete_to, last_error: state.last_error, place: source.place.clone() };
+        let view = SourceView {
+            complete_to,
+            tried: state.last_attempt.is_some(),
+            last_error: state.last_error,
+            place: source.place.clone(),
+        };
         (name.clone(), view)
     };
     snapshot.settings.sources.iter().map(view).collect()

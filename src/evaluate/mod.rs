@@ -3,9 +3,11 @@
 //! Reading is one thing and writing another: what changes is written in one transaction.
 
 pub mod alerting;
+pub mod board;
 pub mod digesting;
 pub mod rate_checks;
 pub mod snapshot;
 pub mod tallies;
 
+pub use board::Board;
 pub use snapshot::{Completeness, EvaluateError, Snapshot};

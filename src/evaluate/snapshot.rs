@@ -12,7 +12,11 @@ use crate::domain::{
     team::Teams,
 };
 use crate::handoff::{Excuse, Ledger, LedgerInput, ledger};
-use crate::pacing::{self, PaceRow, actual::Actuals};
+use crate::pacing::{
+    self, PaceRow,
+    actual::Actuals,
+    chart::{ChartPoint, chart},
+};
 use crate::plan::{Goal, GoalPlan, Measured, lay_out};
 use crate::sources;
 use crate::store::{Store, StoreError, sources::SourceState};
@@ -207,6 +211,14 @@ impl<'a> Snapshot<'a> {
             .iter()
             .flat_map(|plan| pacing::rows(plan, &actuals, calendar, &complete, self.clock));
         rows.collect()
+    }
+
+    /// The chart of a row.
+    pub fn chart(&self, row: &PaceRow, points: i32) -> Vec<ChartPoint> {
+        let calendar = &self.settings.company.hours;
+        let actuals = Actuals { facts: &self.facts, calendar, currency: &self.settings.currency };
+        let plan = self.plans.iter().find(|plan| plan.goal.name == row.goal);
+        plan.map(|plan| chart(plan, row, &actuals, points)).unwrap_or_default()
     }
 
     fn uses(&self, metric: Metric) -> bool {

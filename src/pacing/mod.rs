@@ -1,6 +1,7 @@
 //! Where a goal stands: plan to date against what happened. Pure.
 
 pub mod actual;
+pub mod chart;
 pub mod poisson;
 
 use std::collections::BTreeMap;

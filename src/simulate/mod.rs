@@ -12,7 +12,7 @@ mod company;
 mod exports;
 pub mod hubspot;
 mod portal;
-mod rng;
+pub mod rng;
 
 pub use company::Company;
 use rng::{Rng, after_business_minutes};

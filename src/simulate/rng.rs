@@ -13,7 +13,7 @@ const BUSINESS_DAY_MINUTES: f64 = (CLOSING_HOUR - OPENING_HOUR) as f64 * 60.0;
 
 /// A stream of random numbers. Streams made from different topics do not disturb each other, so
 /// that one more draw for a lead leaves every campaign as it was.
-pub(super) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
     /// The stream for the thing number `index` of a `topic`.

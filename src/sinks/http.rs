@@ -1,5 +1,6 @@
 //! What the sinks need of HTTP: what a failure means, and how much of an answer is read.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Client, Response, header::RETRY_AFTER};
@@ -16,12 +17,12 @@ const LIMITED_SECS: i64 = 30;
 /// The longest wait that is believed.
 const LIMITED_SECS_MAX: i64 = 6 * 3_600;
 
-/// Makes the client.
+/// Makes the client for an address.
 ///
 /// # Errors
 /// A sentence, when TLS cannot be set up.
-pub fn client() -> Result<Client, String> {
-    net::client(TOTAL_TIMEOUT)
+pub fn client(url: &str, ca_file: Option<&Path>) -> Result<Client, String> {
+    net::client(url, TOTAL_TIMEOUT, ca_file)
 }
 
 /// Classes a transport error: before the request left, nothing can have arrived.

@@ -80,7 +80,8 @@ pub fn open(settings: &Settings, sink: &str, address: &str) -> Result<Box<dyn Si
         }
         "slack" => {
             let slack = sinks_of(settings, address).and_then(|sinks| sinks.slack.as_ref());
-            Ok(Box::new(slack::SlackSink::open(slack.ok_or_else(gone)?)?))
+            let ca_file = settings.network.ca_file.as_deref();
+            Ok(Box::new(slack::SlackSink::open(slack.ok_or_else(gone)?, ca_file)?))
         }
         "file" => {
             let path = sinks_of(settings, address).and_then(|sinks| sinks.file.clone());

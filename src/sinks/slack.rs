@@ -3,6 +3,8 @@
 //! Sources: docs.slack.dev, "Sending messages using incoming webhooks" (its errors are texts with
 //! 400, 403, 404 and 410) and "chat.postMessage" (its errors come with status 200 and `ok: false`).
 
+use std::path::Path;
+
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -32,7 +34,7 @@ impl SlackSink {
     ///
     /// # Errors
     /// A sentence that names the place of the secret.
-    pub fn open(slack: &Slack) -> Result<SlackSink, String> {
+    pub fn open(slack: &Slack, ca_file: Option<&Path>) -> Result<SlackSink, String> {
         let way = match slack {
             Slack::Webhook(url) => Way::Webhook(url.reveal().map_err(|e| e.to_string())?),
             Slack::Bot { token, channel, base_url } => Way::Bot {
@@ -41,7 +43,8 @@ impl SlackSink {
                 base_url: base_url.trim_end_matches('/').to_owned(),
             },
         };
-        Ok(SlackSink { client: http::client()?, way })
+        let (Way::Webhook(url) | Way::Bot { base_url: url, .. }) = &way;
+        Ok(SlackSink { client: http::client(url, ca_file)?, way })
     }
 
     async fn post(&self, message: Outgoing<'_>) -> Delivery {

@@ -266,6 +266,8 @@ pub fn open_in(
     environment: &Environment,
 ) -> Box<dyn Source> {
     let place = &settings.place;
+    let ca_file = settings.ca_file.clone();
+    let environment = &Environment { ca_file, ..environment.clone() };
     match &settings.kind {
         Kind::Csv(csv) => Box::new(csv::CsvSource::new(name, csv.clone(), zone.clone())),
         Kind::HubSpot(hubspot) => {

@@ -1,5 +1,7 @@
 //! Alerts, their transitions, and the messages that leave with them in one transaction.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -74,6 +76,16 @@ impl Store {
             .await
             .map_err(on("read alerts"))?;
         rows.iter().map(alert).collect()
+    }
+
+    /// How many alerts of each rule go on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open_alert_counts(&self) -> StoreResult<BTreeMap<String, i64>> {
+        let sql = "SELECT rule, count(*) FROM alert WHERE state <> 'resolved' GROUP BY rule";
+        let rows = sqlx::query_as(sql).fetch_all(&self.pool).await.map_err(on("count alerts"))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// One alert.

@@ -16,6 +16,18 @@ impl Store {
             .await
             .map_err(on("read a digest"))
     }
+
+    /// The weeks whose digests are kept, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn digest_weeks(&self, limit: i64) -> StoreResult<Vec<String>> {
+        sqlx::query_scalar("SELECT week FROM digest ORDER BY week DESC LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("list digests"))
+    }
 }
 
 impl Write {

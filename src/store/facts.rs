@@ -38,8 +38,9 @@ impl Store {
     /// changed later taken back.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When the database cannot be read, or the change log is not kept for so long.
     pub async fn facts_known_at(&self, known: Timestamp) -> StoreResult<Facts> {
+        self.check_horizon(known).await?;
         self.load(Some(known)).await
     }
 

@@ -4,10 +4,12 @@
 //! is locked" as soon as two writers meet), and none spans a network call.
 
 pub mod alerts;
+pub mod care;
 pub mod changes;
 pub mod digests;
 pub mod excuses;
 pub mod facts;
+pub mod forget;
 mod month_cells;
 pub mod open;
 pub mod outbox;
@@ -15,10 +17,12 @@ pub mod records;
 pub mod rollups;
 pub mod schedule;
 pub mod sources;
+pub mod trouble;
 pub mod waiting;
 
 use jiff::Timestamp;
 use sqlx::{Sqlite, SqlitePool, Transaction};
+pub use trouble::Trouble;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,23 @@ pub enum StoreError {
         path: String,
         /// What is wrong, and the mend.
         message: String,
+    },
+    /// A page is broken.
+    #[error(
+        "database: the file is damaged: {0}\n    mend: stop the daemon, and put the newest sound \
+         backup in its place"
+    )]
+    Damaged(String),
+    /// What is asked for lies before what is kept.
+    #[error(
+        "the change log is kept from {from} on (`[retention] change_log`), so what was known at \
+         {asked} cannot be rebuilt"
+    )]
+    Forgotten {
+        /// What is asked for.
+        asked: Timestamp,
+        /// Since when it is kept.
+        from: Timestamp,
     },
     /// Something stored cannot be read back.
     #[error("database: {operation}: stored value is not readable: {cause}")]

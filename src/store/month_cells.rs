@@ -10,7 +10,7 @@ use crate::domain::unit::End;
 
 /// One cell within its month.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub(super) struct Entry {
     /// Day of entry.
     pub day: i8,
     /// How the wait ended.
@@ -31,13 +31,28 @@ impl Entry {
     }
 }
 
-/// The text of cells.
-pub(super) fn write(cells: &[(Entry, i64, i64)]) -> String {
-    let mut text = String::with_capacity(cells.len() * 8);
-    for (entry, count, value) in cells {
-        write_cell(&mut text, entry, *count, *value);
+/// What is added to the cells of a month, as text; each cell once, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MonthCells(String);
+
+impl MonthCells {
+    /// Adds a cell: the day of entry, how and after how many days the wait ended, the currency where
+    /// something was won, and what comes to the count and the value.
+    pub fn push(
+        &mut self,
+        day: i8,
+        end: End,
+        lag_days: i64,
+        currency: &str,
+        (count, value): (i64, i64),
+    ) {
+        write_cell(&mut self.0, (day, end, lag_days, currency), count, value);
     }
-    text
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The text of several texts together, without what comes to nothing.
@@ -50,21 +65,23 @@ pub(super) fn sum(texts: &[String]) -> String {
     }
     let mut text = String::with_capacity(month.len() * 8);
     for (entry, (count, value)) in month.iter().filter(|(_, (count, _))| *count != 0) {
-        write_cell(&mut text, entry, *count, *value);
+        let cell = (entry.day, entry.end, entry.lag_days, entry.currency.as_str());
+        write_cell(&mut text, cell, *count, *value);
     }
     text
 }
 
-fn write_cell(text: &mut String, entry: &Entry, count: i64, value: i64) {
-    let end = match entry.end {
+fn write_cell(text: &mut String, cell: (i8, End, i64, &str), count: i64, value: i64) {
+    let (day, end, lag_days, currency) = cell;
+    let end = match end {
         End::Converted => 'c',
         End::Lost => 'l',
         End::Waiting => 'w',
     };
     // Writing to a String cannot fail.
-    let _ = write!(text, "{}{end}{}:{count}", entry.day, entry.lag_days);
-    if value != 0 || !entry.currency.is_empty() {
-        let _ = write!(text, ":{value}:{}", entry.currency);
+    let _ = write!(text, "{day}{end}{lag_days}:{count}");
+    if value != 0 || !currency.is_empty() {
+        let _ = write!(text, ":{value}:{currency}");
     }
     text.push(';');
 }
@@ -104,6 +121,13 @@ mod tests {
             (entry(7, End::Converted, 60, "EUR"), 1, 4_200_000),
             (entry(31, End::Waiting, 0, ""), 250, 0),
         ];
+        let write = |cells: &[(Entry, i64, i64)]| {
+            let mut text = MonthCells::default();
+            for (cell, count, value) in cells {
+                text.push(cell.day, cell.end, cell.lag_days, &cell.currency, (*count, *value));
+            }
+            text.text().to_owned()
+        };
         let text = write(&cells);
         assert_eq!(text, "5c12:3;7c60:1:4200000:EUR;31w0:250;");
         let read: Vec<_> =

@@ -8,6 +8,8 @@ use crate::domain::notice::Document;
 
 /// How long a claim holds. Longer than any send may take.
 const CLAIM_SECS: i64 = 180;
+/// No message is put off for longer: the longest wait is six hours.
+const WAIT_MS_MAX: i64 = 7 * 3_600_000;
 /// Messages of one round.
 const CLAIMS_MAX: i64 = 100;
 
@@ -74,13 +76,15 @@ impl Store {
     pub async fn claim_due(&self, now: Timestamp) -> StoreResult<Vec<OutboxRow>> {
         let until = now.saturating_add(CLAIM_SECS.seconds()).unwrap_or(now);
         let mut write = self.begin().await?;
-        // A claim that ran out belonged to a worker that died; whether it had sent is not known.
+        // A claim that ran out belonged to a worker that died; whether it had sent is not known. One that
+        // ends later than any claim can was made by a clock that was ahead.
         sqlx::query(
             "UPDATE outbox SET state = 'unknown', attempts = attempts + 1, claimed_until_ms = NULL,
                     not_before_ms = ?1, last_error = 'the program stopped while it was sending'
-             WHERE state = 'claimed' AND claimed_until_ms < ?1",
+             WHERE state = 'claimed' AND (claimed_until_ms < ?1 OR claimed_until_ms > ?2)",
         )
         .bind(now.as_millisecond())
+        .bind(until.as_millisecond())
         .execute(&mut *write.transaction)
         .await
         .map_err(on("free claims"))?;
@@ -89,7 +93,7 @@ impl Store {
              WHERE id IN (
                  SELECT id FROM outbox o
                  WHERE state IN ('pending', 'unknown') AND finished_ms IS NULL
-                   AND not_before_ms <= ?1
+                   AND (not_before_ms <= ?1 OR not_before_ms > ?4)
                    AND NOT EXISTS (SELECT 1 FROM outbox e
                                    WHERE e.thread = o.thread AND e.sink = o.sink
                                      AND e.address = o.address AND e.id < o.id
@@ -100,6 +104,8 @@ impl Store {
         .bind(now.as_millisecond())
         .bind(until.as_millisecond())
         .bind(CLAIMS_MAX)
+        // Nothing waits that long, unless the clock was ahead when it was put off.
+        .bind(now.as_millisecond() + WAIT_MS_MAX)
         .fetch_all(&mut *write.transaction)
         .await
         .map_err(on("claim messages"))?;
@@ -183,6 +189,21 @@ impl Store {
             }
         }
         Ok(counts)
+    }
+
+    /// For how many seconds the oldest message has been due; nothing where none is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn oldest_due(&self, now: Timestamp) -> StoreResult<Option<i64>> {
+        let oldest: Option<i64> = sqlx::query_scalar(
+            "SELECT min(not_before_ms) FROM outbox
+             WHERE state IN ('pending', 'unknown') AND finished_ms IS NULL",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(on("look for late messages"))?;
+        Ok(oldest.map(|ms| (now.as_millisecond() - ms) / 1_000).filter(|secs| *secs >= 0))
     }
 
     /// Every message that was put in at `from` or later, for the demo and for tests.

@@ -150,7 +150,8 @@ impl Write {
             .map_err(on("list sources"))
     }
 
-    /// Stores new and changed records, and takes back their tombstones.
+    /// Stores new and changed records, and takes back their tombstones. `differs` says for each field
+    /// whether it differs in any record that is stored: an index over the others is left alone.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -158,14 +159,17 @@ impl Write {
         &mut self,
         source: &str,
         object: Object,
-        records: &[&Record],
+        records: &[Record],
+        differs: &[bool],
         seen: Timestamp,
     ) -> StoreResult<()> {
         let names = columns(object);
-        let updates: Vec<String> = object
+        let updates: String = object
             .fields()
             .iter()
-            .map(|(name, _)| format!("\"{name}\" = excluded.\"{name}\""))
+            .zip(differs)
+            .filter(|(_, differs)| **differs)
+            .map(|((name, _), _)| format!("\"{name}\" = excluded.\"{name}\", "))
             .collect();
         let merged = if knows_merges(object) { ", merged_into = NULL" } else { "" };
         let insert = format!(
@@ -173,16 +177,15 @@ impl Write {
             object.name()
         );
         let update = format!(
-            " ON CONFLICT (source, id) DO UPDATE SET {}, fingerprint = excluded.fingerprint, \
-             deleted_ms = NULL{merged}",
-            updates.join(", ")
+            " ON CONFLICT (source, id) DO UPDATE SET {updates}fingerprint = excluded.fingerprint, \
+             deleted_ms = NULL{merged}"
         );
         let row = format!("({}?, ?, ?, ?, NULL)", "?, ".repeat(object.fields().len()));
         let sql_of = |rows: usize| {
             format!("{insert} VALUES {}{update}", vec![row.as_str(); rows].join(", "))
         };
         let full = sql_of(ROWS_PER_PUT.min(records.len()));
-        let statement = |chunk: Option<&[&Record]>| {
+        let statement = |chunk: Option<&[Record]>| {
             let chunk = chunk?;
             let sql = if chunk.len() == ROWS_PER_PUT { full.clone() } else { sql_of(chunk.len()) };
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));

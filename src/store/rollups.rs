@@ -6,7 +6,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::month_cells;
-pub use super::month_cells::Entry;
+pub use super::month_cells::MonthCells;
 use super::{Store, StoreResult, Write, on};
 use crate::domain::{
     dimension::Dimension,
@@ -42,8 +42,8 @@ pub struct MonthChange {
     pub key: String,
     /// The first day of the month of entry.
     pub month: Date,
-    /// Each cell once, with what is added to its count and value, sorted.
-    pub cells: Vec<(Entry, i64, i64)>,
+    /// What is added to each cell.
+    pub cells: MonthCells,
 }
 
 impl Store {
@@ -141,7 +141,7 @@ impl Write {
                 QueryBuilder::new("INSERT INTO rollup (place, part, cells) ");
             query.push_values(chunk?, |mut row, month| {
                 row.push_bind(place(month)).push_bind(part);
-                row.push_bind(month_cells::write(&month.cells));
+                row.push_bind(month.cells.text());
             });
             Some(query)
         };

@@ -100,6 +100,18 @@ impl Store {
         Ok(found.is_some())
     }
 
+    /// How many faults each source has.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn fault_counts(&self) -> StoreResult<BTreeMap<String, i64>> {
+        let rows = sqlx::query_as("SELECT source, count(*) FROM data_fault GROUP BY source")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("count data faults"))?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Every fault of every source.
     ///
     /// # Errors

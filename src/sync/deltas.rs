@@ -1,112 +1,180 @@
 //! Changes of roll-up cells, added up in memory: pure.
 //!
-//! A lead counts in some twenty cells, so a cell's address is packed into one number, and the texts
-//! of keys and currencies are kept once.
+//! A lead counts in some twenty cells. Leads that took the same days between the stages (one
+//! *course*) contribute the same to each pair of stages, so they are counted by course and key, and
+//! the cells are worked out once, at the end.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use jiff::civil::{Date, date};
 
+use super::mixer::Mixer;
 use crate::domain::dimension::Dimension;
 use crate::domain::stage::Stage;
-use crate::domain::unit::{Contribution, End, Unit};
-use crate::store::rollups::{Entry, MonthChange};
+use crate::domain::unit::{Contribution, End, Unit, UnitKind};
+use crate::store::rollups::{MonthCells, MonthChange};
 
 /// Days are counted from here.
 const EPOCH: Date = date(1900, 1, 1);
-/// Bits of each part of an address.
-const LAG_BITS: u32 = 18;
-const DAY_BITS: u32 = 18;
-const END_BITS: u32 = 2;
-const STAGE_BITS: u32 = 3;
+/// Bits of each part of a cell's place within its key.
 const CURRENCY_BITS: u32 = 8;
-const KEY_BITS: u32 = 32;
-const KEY_SHIFT: u32 = CURRENCY_BITS + LAG_BITS + END_BITS + DAY_BITS;
-/// Pairs of stages that one unit takes part in.
-const CONTRIBUTIONS_MAX: usize = 8;
+const LAG_BITS: u32 = 18;
+const END_BITS: u32 = 2;
+const DAY_BITS: u32 = 18;
+const PLACE_BITS: u32 = CURRENCY_BITS + LAG_BITS + END_BITS + DAY_BITS;
+/// The total and each dimension.
+const DIMENSIONS: usize = 1 + Dimension::STORED.len();
+
+/// What decides about a unit's contributions: its kind, its days, and the currency of a win.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Course {
+    kind: UnitKind,
+    days: [Option<Date>; 5],
+    currency: u32,
+}
 
 /// Changes of cells.
 #[derive(Debug, Default)]
 pub struct Deltas {
-    /// By dimension, the total first: text -> place in `keys`.
-    places: [HashMap<String, u32>; 1 + Dimension::STORED.len()],
-    keys: Vec<(Option<Dimension>, String)>,
+    dimensions: [Keys; DIMENSIONS],
     currencies: Vec<String>,
-    cells: HashMap<u128, (i64, i64), BuildHasherDefault<Mixer>>,
+    courses: HashMap<Course, u32, BuildHasherDefault<Mixer>>,
+    /// By course: its contributions.
+    contributions: Vec<Vec<Part>>,
+}
+
+/// The values of a dimension, and what is added to each course of each.
+#[derive(Debug, Default)]
+struct Keys {
+    places: HashMap<String, u32>,
+    texts: Vec<String>,
+    /// (course, key) -> count, value.
+    sums: HashMap<u64, (i64, i64), BuildHasherDefault<Mixer>>,
+}
+
+/// A contribution: the pair of stages, the place of its cell, and whether it carries the value.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    pair: (Stage, Stage),
+    place: u64,
+    is_win: bool,
 }
 
 impl Deltas {
     /// Adds a unit, or with a sign of -1 takes it away.
     pub fn add(&mut self, unit: &Unit, sign: i64) {
-        let contributions = unit.contributions();
-        if contributions.is_empty() {
+        let course = self.course(unit);
+        if self.contributions[course as usize].is_empty() {
             return;
         }
-        let mut parts = [(0_u128, 0_i64); CONTRIBUTIONS_MAX];
-        for (part, contribution) in parts.iter_mut().zip(&contributions) {
-            let (currency, value) = unit.worth(contribution);
-            *part = (pack(self.currency(currency), contribution), sign * value);
-        }
         let dimensions = [None].into_iter().chain(Dimension::STORED.map(Some));
-        for (index, dimension) in dimensions.enumerate() {
+        for (keys, dimension) in self.dimensions.iter_mut().zip(dimensions) {
             let text = dimension.and_then(|dimension| unit.key(dimension)).unwrap_or_default();
-            let key = u128::from(self.key(index, dimension, text)) << KEY_SHIFT;
-            for (packed, value) in &parts[..contributions.len().min(CONTRIBUTIONS_MAX)] {
-                let cell = self.cells.entry(packed | key).or_default();
-                cell.0 += sign;
-                cell.1 += value;
-            }
+            let key = keys.place(text);
+            let sum = keys.sums.entry(u64::from(course) << 32 | u64::from(key)).or_default();
+            sum.0 += sign;
+            sum.1 += sign * unit.value;
         }
     }
 
-    /// How many cells it holds.
+    /// How many sums it holds.
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.dimensions.iter().map(|keys| keys.sums.len()).sum()
     }
 
     /// Takes everything out, by month.
     pub fn take(&mut self) -> Vec<MonthChange> {
-        let cells = std::mem::take(&mut self.cells).into_iter();
-        let changed = cells.filter(|(_, (count, value))| *count != 0 || *value != 0);
-        let mut cells: Vec<(u128, (i64, i64))> = changed.collect();
-        cells.sort_unstable();
-        let mut months: Vec<MonthChange> = Vec::new();
-        let mut last = None;
-        for (packed, (count, value)) in cells {
-            let (key, currency, contribution) = unpack(packed);
-            let entered = contribution.entered;
-            let place = (contribution.from, contribution.to, key, entered.year(), entered.month());
-            if last.replace(place) != Some(place) {
-                let (dimension, key) = self.keys[key as usize].clone();
-                months.push(MonthChange {
-                    from: contribution.from,
-                    to: contribution.to,
-                    dimension,
-                    key,
-                    month: entered.first_of_month(),
-                    cells: Vec::new(),
-                });
-            }
-            let known = (currency as usize).checked_sub(1).and_then(|n| self.currencies.get(n));
-            let currency = known.cloned().unwrap_or_default();
-            let (end, lag_days) = (contribution.end, contribution.lag_days);
-            let entry = Entry { day: entered.day(), end, lag_days, currency };
-            if let Some(month) = months.last_mut() {
-                month.cells.push((entry, count, value));
+        let all = std::mem::take(self);
+        let mut months = Vec::new();
+        let dimensions = [None].into_iter().chain(Dimension::STORED.map(Some));
+        for (keys, dimension) in all.dimensions.iter().zip(dimensions) {
+            for pair in PAIRS {
+                all.months(dimension, keys, pair, &mut months);
             }
         }
         months
     }
 
-    fn key(&mut self, index: usize, dimension: Option<Dimension>, text: &str) -> u32 {
-        if let Some(place) = self.places[index].get(text) {
-            return *place;
+    fn months(
+        &self,
+        dimension: Option<Dimension>,
+        keys: &Keys,
+        pair: (Stage, Stage),
+        months: &mut Vec<MonthChange>,
+    ) {
+        let mut month: Option<(u32, Date)> = None;
+        let mut entered: (u64, Date) = (0, EPOCH);
+        for (address, count, value) in self.cells(keys, pair) {
+            let key = (address >> PLACE_BITS) as u32;
+            let place = (address & ((1 << PLACE_BITS) - 1)) as u64;
+            let cell = read_place(place);
+            if entered.0 != cell.days {
+                let days = i64::try_from(cell.days).unwrap_or(0);
+                entered = (cell.days, EPOCH.saturating_add(jiff::Span::new().days(days)));
+            }
+            let first = entered.1.first_of_month();
+            if month.replace((key, first)) != Some((key, first)) {
+                months.push(MonthChange {
+                    from: pair.0,
+                    to: pair.1,
+                    dimension,
+                    key: keys.texts[key as usize].clone(),
+                    month: first,
+                    cells: MonthCells::default(),
+                });
+            }
+            let known = cell.currency.checked_sub(1).and_then(|n| self.currencies.get(n));
+            let currency = known.map_or("", String::as_str);
+            if let Some(month) = months.last_mut() {
+                let (end, lag_days) = (cell.end, cell.lag_days);
+                month.cells.push(entered.1.day(), end, lag_days, currency, (count, value));
+            }
         }
-        let place = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
-        self.keys.push((dimension, text.to_owned()));
-        self.places[index].insert(text.to_owned(), place);
-        place
+    }
+
+    /// The cells of a pair that change, as (key and place, count, value), in their order.
+    fn cells(&self, keys: &Keys, pair: (Stage, Stage)) -> Vec<(u128, i64, i64)> {
+        let mut cells: Vec<(u128, i64, i64)> = Vec::new();
+        for (address, (count, value)) in &keys.sums {
+            let key = u128::from(*address & u64::from(u32::MAX)) << PLACE_BITS;
+            let own = &self.contributions[(*address >> 32) as usize];
+            cells.extend(own.iter().filter(|part| part.pair == pair).map(|part| {
+                let value = if part.is_win { *value } else { 0 };
+                (key | u128::from(part.place), *count, value)
+            }));
+        }
+        cells.sort_unstable_by_key(|cell| cell.0);
+        cells.dedup_by(|next, sum| {
+            let same = next.0 == sum.0;
+            if same {
+                sum.1 += next.1;
+                sum.2 += next.2;
+            }
+            same
+        });
+        cells.retain(|(_, count, value)| *count != 0 || *value != 0);
+        cells
+    }
+
+    fn course(&mut self, unit: &Unit) -> u32 {
+        let currency = unit.currency.as_deref().unwrap_or_default();
+        let currency = if unit.won_day.is_some() { self.currency(currency) } else { 0 };
+        let Unit { lead_day, mql_day, opportunity_day, won_day, lost_day, kind, .. } = unit;
+        let days = [*lead_day, *mql_day, *opportunity_day, *won_day, *lost_day];
+        let course = Course { kind: *kind, days, currency };
+        if let Some(known) = self.courses.get(&course) {
+            return *known;
+        }
+        let part = |contribution: &Contribution| Part {
+            pair: (contribution.from, contribution.to),
+            is_win: unit.is_win(contribution),
+            place: place(if unit.is_win(contribution) { currency } else { 0 }, contribution),
+        };
+        let number = u32::try_from(self.contributions.len()).unwrap_or(u32::MAX);
+        self.contributions.push(unit.contributions().iter().map(part).collect());
+        self.courses.insert(course, number);
+        number
     }
 
     /// There are few currencies, so looking through them is quick; most cells have none, which is 0.
@@ -123,69 +191,62 @@ impl Deltas {
     }
 }
 
-/// The address of a cell without its key as a number. Sorted addresses put a month's cells together.
-/// Days before 1900 and after 2600 are no days of a company.
-fn pack(currency: u32, contribution: &Contribution) -> u128 {
+impl Keys {
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.texts.push(text.to_owned());
+        self.places.insert(text.to_owned(), place);
+        place
+    }
+}
+
+/// The pairs of stages that any unit takes part in.
+const PAIRS: [(Stage, Stage); 6] = [
+    (Stage::Lead, Stage::Mql),
+    (Stage::Lead, Stage::Opportunity),
+    (Stage::Lead, Stage::Won),
+    (Stage::Mql, Stage::Opportunity),
+    (Stage::Mql, Stage::Won),
+    (Stage::Opportunity, Stage::Won),
+];
+
+/// A cell within its key, from a number.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    days: u64,
+    end: End,
+    lag_days: i64,
+    currency: usize,
+}
+
+/// The place of a cell within its key as a number; sorted, they put a month's cells together. Days
+/// before 1900 and after 2600 are no days of a company.
+fn place(currency: u32, contribution: &Contribution) -> u64 {
     let days = EPOCH.until(contribution.entered).map_or(0, |span| i64::from(span.get_days()));
-    let bounded = |value: i64, bits: u32| value.clamp(0, (1 << bits) - 1) as u128;
+    let bounded = |value: i64, bits: u32| value.clamp(0, (1 << bits) - 1) as u64;
     let end = match contribution.end {
         End::Converted => 0,
         End::Lost => 1,
         End::Waiting => 2,
     };
-    let stages = stage_number(contribution.from) * 8 + stage_number(contribution.to);
-    let mut packed = bounded(stages, 2 * STAGE_BITS) << KEY_BITS;
-    for (value, bits) in [
-        (days, DAY_BITS),
-        (end, END_BITS),
-        (contribution.lag_days, LAG_BITS),
-        (i64::from(currency), CURRENCY_BITS),
-    ] {
-        packed = packed << bits | bounded(value, bits);
-    }
-    packed
+    let mut place = bounded(days, DAY_BITS) << END_BITS | end;
+    place = place << LAG_BITS | bounded(contribution.lag_days, LAG_BITS);
+    place << CURRENCY_BITS | bounded(i64::from(currency), CURRENCY_BITS)
 }
 
-fn unpack(mut packed: u128) -> (u32, u32, Contribution) {
+fn read_place(mut place: u64) -> Place {
     let mut part = |bits: u32| {
-        let value = (packed & ((1 << bits) - 1)) as i64;
-        packed >>= bits;
+        let value = place & ((1 << bits) - 1);
+        place >>= bits;
         value
     };
-    let currency = part(CURRENCY_BITS) as u32;
-    let lag_days = part(LAG_BITS);
-    let end = [End::Converted, End::Lost, End::Waiting][part(END_BITS).clamp(0, 2) as usize];
-    let entered = EPOCH.saturating_add(jiff::Span::new().days(part(DAY_BITS)));
-    let key = part(KEY_BITS) as u32;
-    let to = Stage::ALL[part(STAGE_BITS).clamp(0, 4) as usize];
-    let from = Stage::ALL[part(STAGE_BITS).clamp(0, 4) as usize];
-    (key, currency, Contribution { from, to, entered, end, lag_days })
-}
-
-fn stage_number(stage: Stage) -> i64 {
-    Stage::ALL.iter().position(|known| *known == stage).unwrap_or(0) as i64
-}
-
-/// Mixes one number: addresses are our own, so nobody can make them collide on purpose.
-#[derive(Debug, Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        let folded = (value as u64) ^ ((value >> 64) as u64).rotate_left(32);
-        let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 29);
-    }
+    let currency = part(CURRENCY_BITS) as usize;
+    let lag_days = part(LAG_BITS) as i64;
+    let end = [End::Converted, End::Lost, End::Waiting][part(END_BITS).min(2) as usize];
+    Place { days: part(DAY_BITS), end, lag_days, currency }
 }
 
 #[cfg(test)]
@@ -193,15 +254,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_read_back() {
-        for (from, to) in [(Stage::Lead, Stage::Mql), (Stage::Opportunity, Stage::Won)] {
-            for end in [End::Converted, End::Lost, End::Waiting] {
-                for (entered, lag_days) in [(date(2017, 6, 14), 0), (date(2026, 2, 28), 1_461)] {
-                    let contribution = Contribution { from, to, entered, end, lag_days };
-                    let packed = pack(3, &contribution) | 70_000 << KEY_SHIFT;
-                    assert_eq!(unpack(packed), (70_000, 3, contribution));
-                }
+    fn a_place_is_read_back() {
+        for (end, lag_days) in [(End::Converted, 0), (End::Lost, 1_461), (End::Waiting, 0)] {
+            for entered in [date(1900, 1, 1), date(2017, 6, 14), date(2026, 2, 28)] {
+                let (from, to) = (Stage::Lead, Stage::Mql);
+                let read = read_place(place(3, &Contribution { from, to, entered, end, lag_days }));
+                let days = u64::try_from(EPOCH.until(entered).unwrap().get_days()).unwrap();
+                assert_eq!(read, Place { days, end, lag_days, currency: 3 });
             }
         }
+    }
+
+    #[test]
+    fn what_is_added_and_taken_away_is_nothing_and_courses_are_told_apart() {
+        let unit = |mql_day, campaign: &str| Unit {
+            kind: UnitKind::Lead,
+            channel: None,
+            campaign: Some(campaign.to_owned()),
+            owner: None,
+            segment: None,
+            currency: None,
+            value: 0,
+            lead_day: Some(date(2026, 1, 30)),
+            mql_day,
+            opportunity_day: None,
+            won_day: None,
+            lost_day: None,
+        };
+        let mut deltas = Deltas::default();
+        deltas.add(&unit(None, "a"), 1);
+        deltas.add(&unit(Some(date(2026, 2, 2)), "a"), 1);
+        deltas.add(&unit(None, "a"), -1);
+        let told = |months: &[MonthChange]| {
+            let one = |month: &MonthChange| {
+                let (from, to) = (month.from.name(), month.to.name());
+                format!("{from}>{to} {} {} {}", month.month, month.key, month.cells.text())
+            };
+            months.iter().filter(|m| m.dimension == Some(Dimension::Campaign)).map(one).collect()
+        };
+        let months: Vec<String> = told(&deltas.take());
+        assert_eq!(
+            months,
+            [
+                "lead>mql 2026-01-01 a 30c3:1;",
+                "lead>opportunity 2026-01-01 a 30w0:1;",
+                "lead>won 2026-01-01 a 30w0:1;",
+                "mql>opportunity 2026-02-01 a 2w0:1;",
+                "mql>won 2026-02-01 a 2w0:1;",
+            ]
+        );
+        assert_eq!((deltas.len(), deltas.take().len()), (0, 0));
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::record::FieldKind;
 use crate::domain::{Fault, Moment, Object, Record};
 use crate::sources::{Gone, Page, Part, Whole};
 use crate::store::changes::Change;
+use crate::store::forget::Forgotten;
 use crate::store::records::Stored;
 
 /// Pages put together, by kind of record.
@@ -23,6 +24,27 @@ pub struct Batch {
     pub origins_done: Vec<(String, i64)>,
     /// Records read.
     pub read: u64,
+}
+
+impl Batch {
+    /// Leaves out people who asked to be forgotten, and names nobody in their place.
+    pub fn forget(&mut self, forgotten: &Forgotten) {
+        if forgotten.is_empty() {
+            return;
+        }
+        for part in &mut self.parts {
+            if part.object == Object::Lead {
+                part.records.retain(|record| forgotten.name_of(&record.id).is_none());
+                part.gone.retain(|gone| forgotten.name_of(&gone.id).is_none());
+            }
+            part.records.iter_mut().for_each(|record| forgotten.apply(record));
+        }
+        for (_, faults) in &mut self.faults {
+            faults.retain(|fault| {
+                fault.object != "lead" || forgotten.name_of(&fault.record).is_none()
+            });
+        }
+    }
 }
 
 /// The records of one kind; each id is there once, as its last page told it.

@@ -5,6 +5,7 @@
 
 mod deltas;
 pub mod merge;
+mod mixer;
 pub mod rollup;
 pub mod units;
 mod writer;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::domain::Object;
 use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError, Waiting};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, forget};
 use writer::Writer;
 
 /// Pages that a source may be ahead of the writer.
@@ -180,7 +181,9 @@ async fn reconcile(
     let object = inventory.object;
     let living = sync.store.living_ids(sync.name, object).await?;
     let known = living.len();
-    let gone: Vec<String> = living.into_iter().filter(|id| !inventory.contains(id)).collect();
+    let missing = living.into_iter().filter(|id| !inventory.contains(id));
+    // Who asked to be forgotten has a name that no source knows.
+    let gone: Vec<String> = missing.filter(|id| !forget::is_pseudonym(id)).collect();
     if sync.full == Full::Checked && gone.len() >= IMPLAUSIBLE_MIN && gone.len() * 2 > known {
         return Err(SyncError::Implausible {
             name: sync.name.to_owned(),

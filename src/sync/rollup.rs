@@ -13,8 +13,8 @@ use crate::store::{Store, StoreResult, Write};
 
 /// Records that a rebuild reads at a time.
 const RECORDS_PER_READ: i64 = 5_000;
-/// Cells that are kept in memory before they are written: about 10 MB.
-pub(super) const CELLS_MAX: usize = 120_000;
+/// Sums that are kept in memory before they are written: about 10 MB.
+pub(super) const SUMS_MAX: usize = 250_000;
 
 /// Builds the roll-ups anew where they cannot be trusted: after a first load that was cut off, and
 /// with another zone than last time, since days would not compare.
@@ -87,7 +87,7 @@ async fn rebuild_opportunities(
 }
 
 async fn flush(write: &mut Write, deltas: &mut Deltas) -> StoreResult<()> {
-    if deltas.len() < CELLS_MAX {
+    if deltas.len() < SUMS_MAX {
         return Ok(());
     }
     write.add_to_cells(&deltas.take()).await

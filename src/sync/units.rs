@@ -27,13 +27,6 @@ pub struct Before {
     pub opportunities: Loaded,
 }
 
-impl Before {
-    /// Whether nothing was there.
-    pub fn is_empty(&self) -> bool {
-        self.leads.is_empty() && self.opportunities.is_empty()
-    }
-}
-
 /// Adds what a batch changes about its units.
 pub fn feed(
     source: &str,
@@ -62,15 +55,15 @@ pub fn feed(
 }
 
 /// Adds new leads that nothing belongs to.
-pub fn feed_lone_leads(
-    leads: &[&(&Record, Option<Timestamp>)],
+pub fn feed_lone_leads<'a>(
+    leads: impl Iterator<Item = &'a Record>,
     zone: &TimeZone,
     deltas: &mut Deltas,
 ) {
-    for (record, deleted_at) in leads {
+    for record in leads {
         // The address of a lead does not count in a cell.
         let key = RecordKey { source: String::new(), id: String::new() };
-        let unit = Unit::of_lone_lead(facts::lead(key, record, *deleted_at), zone);
+        let unit = Unit::of_lone_lead(facts::lead(key, record, None), zone);
         unit.iter().for_each(|unit| deltas.add(unit, 1));
     }
 }

@@ -1,11 +1,15 @@
 //! The one writer: merges pages into the store, with their cursors, in one transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
+use tokio::task::JoinHandle;
 
 use super::deltas::Deltas;
 use super::merge::{self, Batch, Merged};
+use super::mixer::Mixer;
 use super::units::{self, Before, Changed};
 use super::{SyncReport, rollup};
 use crate::domain::{Object, Record};
@@ -13,7 +17,9 @@ use crate::sources::{Gone, Page, Part, id_hash};
 use crate::store::{
     Store, StoreResult, Write,
     changes::Change,
+    forget::Forgotten,
     records::{Loaded, Tombstone},
+    rollups::MonthChange,
 };
 
 /// What follows a record when it is merged into another: object, and the field that names it.
@@ -26,9 +32,6 @@ const FOLLOWERS: [(Object, Object, &str); 6] = [
     (Object::Opportunity, Object::ActivityLink, "opportunity"),
 ];
 
-/// Units that are worked out before the database gets its turn.
-const UNITS_PER_STEP: usize = 50;
-
 /// Writes the pages of one sync.
 pub(super) struct Writer<'a> {
     store: &'a Store,
@@ -37,6 +40,9 @@ pub(super) struct Writer<'a> {
     zone: &'a TimeZone,
     load: Load,
     deltas: Deltas,
+    /// New leads being fed meanwhile, with what is to be written of them already.
+    feeding: Option<JoinHandle<(Deltas, Vec<MonthChange>)>>,
+    forgotten: Forgotten,
     has_faults: bool,
     /// Whether a transaction failed: what it fed is still among the deltas.
     failed: bool,
@@ -48,7 +54,7 @@ pub(super) struct Writer<'a> {
 enum Load {
     /// The source was never read, so what this sync has not written is not there: nothing has to be
     /// looked up, and the roll-ups are written at the end.
-    First { written: HashSet<u32>, opportunities: bool },
+    First { written: HashSet<u32, BuildHasherDefault<Mixer>>, opportunities: bool },
     /// Anything may be stored.
     Later,
 }
@@ -57,6 +63,8 @@ enum Load {
 struct Changes {
     object: Object,
     put: Vec<Record>,
+    /// By field: whether it differs in any record that is stored.
+    differs: Vec<bool>,
     gone: Vec<Tombstone>,
     old: Loaded,
     lines: Vec<Change>,
@@ -73,13 +81,26 @@ impl<'a> Writer<'a> {
     ) -> StoreResult<Writer<'a>> {
         rollup::refresh(store, zone).await?;
         let load = match first {
-            true => Load::First { written: HashSet::new(), opportunities: false },
+            true => Load::First { written: HashSet::default(), opportunities: false },
             false => Load::Later,
         };
         let has_faults = store.has_faults(source).await?;
+        let forgotten = store.forgotten(source).await?;
         let (deltas, report) = (Deltas::default(), SyncReport::default());
-        let failed = false;
-        Ok(Writer { store, source, seen, zone, load, deltas, has_faults, failed, report })
+        let (feeding, failed) = (None, false);
+        Ok(Writer {
+            store,
+            source,
+            seen,
+            zone,
+            load,
+            deltas,
+            feeding,
+            forgotten,
+            has_faults,
+            failed,
+            report,
+        })
     }
 
     /// Stores pages and the cursors behind them.
@@ -93,6 +114,7 @@ impl<'a> Writer<'a> {
         let mut write = self.store.begin().await?;
         let mut batch = merge::batch(pages);
         self.report.read += batch.read;
+        batch.forget(&self.forgotten);
         self.take_followers(&mut write, &mut batch).await?;
         let mut changes = Vec::new();
         for part in std::mem::take(&mut batch.parts) {
@@ -102,8 +124,9 @@ impl<'a> Writer<'a> {
             }
             changes.push(self.changes(&mut write, part).await?);
         }
+        let changes = Arc::new(changes);
         self.store_and_feed(&mut write, &changes).await?;
-        for change in &changes {
+        for change in changes.iter() {
             self.report.changed += change.put.len() as u64;
             self.report.deleted += change.gone.len() as u64;
         }
@@ -123,8 +146,10 @@ impl<'a> Writer<'a> {
         if self.failed || matches!(self.load, Load::Later) {
             return Ok(());
         }
+        let (mut deltas, mut months) = self.fed().await;
+        months.extend(deltas.take());
         let mut write = self.store.begin().await?;
-        write.add_to_cells(&self.deltas.take()).await?;
+        write.add_to_cells(&months).await?;
         write.mark_rollups_unfinished(false).await?;
         write.commit().await
     }
@@ -215,13 +240,19 @@ impl<'a> Writer<'a> {
         let known = known.chain(gone.iter().map(|stone| stone.id.as_str()));
         let known: Vec<&str> = known.filter(|id| stored.contains_key(*id)).collect();
         let old = write.values(self.source, object, &known).await?;
+        let mut differs = vec![false; object.fields().len()];
         let changed = put.iter().filter_map(|record| {
             let (old, deleted_at) = old.get(&record.id)?;
+            for (differs, (new, old)) in
+                differs.iter_mut().zip(record.values.iter().zip(&old.values))
+            {
+                *differs |= new != old;
+            }
             Some(merge::change(record, old, *deleted_at, self.seen, self.zone))
         });
         let buried = gone.iter().map(|stone| merge::burial(object, &stone.id, stone.at));
         let lines = changed.chain(buried).collect();
-        Ok(Changes { object, put, gone, old, lines })
+        Ok(Changes { object, put, differs, gone, old, lines })
     }
 
     /// Of parents whose records are all here, what is stored beside them is gone.
@@ -240,38 +271,65 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Stores what a batch changes, and feeds the roll-ups with it: one is SQLite's work and the other
-    /// ours, so they go side by side.
-    async fn store_and_feed(&mut self, write: &mut Write, changes: &[Changes]) -> StoreResult<()> {
+    /// Stores what a batch changes, and feeds the roll-ups with it.
+    async fn store_and_feed(
+        &mut self,
+        write: &mut Write,
+        changes: &Arc<Vec<Changes>>,
+    ) -> StoreResult<()> {
         let of = |object: Object| changes.iter().find(|change| change.object == object);
-        let (leads, deals) = (changed(of(Object::Lead)), changed(of(Object::Opportunity)));
-        if leads.is_empty() && deals.is_empty() {
+        let (leads, deals) = (of(Object::Lead), of(Object::Opportunity));
+        if is_empty(leads) && is_empty(deals) {
             return store_all(write, self.source, changes, self.seen).await;
         }
-        let before = self.before(write, &leads, &deals, of(Object::Opportunity)).await?;
-        let (source, zone, deltas) = (self.source, self.zone, &mut self.deltas);
         let first = matches!(self.load, Load::First { .. });
-        let feeding = async {
-            if deals.is_empty() && before.is_empty() {
-                // New leads that nothing belongs to are most of a first load.
-                let leads: Vec<_> = leads.values().collect();
-                for some in leads.chunks(UNITS_PER_STEP) {
-                    units::feed_lone_leads(some, zone, deltas);
-                    // SQLite gets its next statement.
-                    tokio::task::yield_now().await;
-                }
-            } else {
-                units::feed(source, &before, &leads, &deals, zone, deltas);
-            }
-            let full = !first || deltas.len() >= rollup::CELLS_MAX;
-            if full { deltas.take() } else { Vec::new() }
-        };
-        let (stored, months) = tokio::join!(store_all(write, source, changes, self.seen), feeding);
-        stored?;
         if first {
             write.mark_rollups_unfinished(true).await?;
         }
+        let nothing_belongs = matches!(self.load, Load::First { opportunities: false, .. });
+        let months = if nothing_belongs && is_empty(deals) && leads.is_none_or(Changes::is_new) {
+            let months = self.feed_aside(changes).await;
+            store_all(write, self.source, changes, self.seen).await?;
+            months
+        } else {
+            let (leads, deals) = (changed(leads), changed(deals));
+            let before = self.before(write, &leads, &deals, of(Object::Opportunity)).await?;
+            let (mut fed, mut months) = self.fed().await;
+            units::feed(self.source, &before, &leads, &deals, self.zone, &mut fed);
+            if !first || fed.len() >= rollup::SUMS_MAX {
+                months.extend(fed.take());
+            }
+            self.deltas = fed;
+            store_all(write, self.source, changes, self.seen).await?;
+            months
+        };
         write.add_to_cells(&months).await
+    }
+
+    /// Feeds new leads that nothing belongs to, which are most of a first load, in a thread of its
+    /// own: storing them is SQLite's work and takes as long. Gives what the leads before them made.
+    async fn feed_aside(&mut self, changes: &Arc<Vec<Changes>>) -> Vec<MonthChange> {
+        let (mut deltas, months) = self.fed().await;
+        let (changes, zone) = (Arc::clone(changes), self.zone.clone());
+        self.feeding = Some(tokio::task::spawn_blocking(move || {
+            let leads = changes.iter().filter(|change| change.object == Object::Lead);
+            units::feed_lone_leads(leads.flat_map(|change| &change.put), &zone, &mut deltas);
+            let full = deltas.len() >= rollup::SUMS_MAX;
+            let months = if full { deltas.take() } else { Vec::new() };
+            (deltas, months)
+        }));
+        months
+    }
+
+    /// What was fed so far, with what of it is to be written.
+    async fn fed(&mut self) -> (Deltas, Vec<MonthChange>) {
+        match self.feeding.take() {
+            None => (std::mem::take(&mut self.deltas), Vec::new()),
+            Some(feeding) => match feeding.await {
+                Ok(fed) => fed,
+                Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+            },
+        }
     }
 
     /// What the units of a batch rested on before it.
@@ -284,9 +342,9 @@ impl<'a> Writer<'a> {
     ) -> StoreResult<Before> {
         let empty = Loaded::new();
         let old_deals = deal_part.map_or(&empty, |part| &part.old);
-        let mut lead_ids = units::leads_of(deals, old_deals);
-        lead_ids.extend(leads.keys().map(|id| (*id).to_owned()));
-        let lead_ids: Vec<&str> = lead_ids.iter().map(String::as_str).collect();
+        let of_deals = units::leads_of(deals, old_deals);
+        let of_deals = of_deals.iter().map(String::as_str).filter(|id| !leads.contains_key(id));
+        let lead_ids: Vec<&str> = leads.keys().copied().chain(of_deals).collect();
         let stored = |id: &&str| self.may_be_stored(Object::Lead, id);
         let stored: Vec<&str> = lead_ids.iter().copied().filter(stored).collect();
         let leads_before = write.values(self.source, Object::Lead, &stored).await?;
@@ -300,6 +358,17 @@ impl<'a> Writer<'a> {
     }
 }
 
+impl Changes {
+    /// Whether all of its records are new.
+    fn is_new(&self) -> bool {
+        self.old.is_empty()
+    }
+}
+
+fn is_empty(part: Option<&Changes>) -> bool {
+    part.is_none_or(|part| part.put.is_empty() && part.gone.is_empty())
+}
+
 async fn store_all(
     write: &mut Write,
     source: &str,
@@ -307,8 +376,7 @@ async fn store_all(
     seen: Timestamp,
 ) -> StoreResult<()> {
     for change in changes {
-        let put: Vec<&Record> = change.put.iter().collect();
-        write.put(source, change.object, &put, seen).await?;
+        write.put(source, change.object, &change.put, &change.differs, seen).await?;
         write.bury(source, change.object, &change.gone).await?;
         write.log(source, &change.lines, seen).await?;
     }

@@ -60,6 +60,7 @@ impl Account {
             timer,
             request_timeout: std::time::Duration::from_millis(1_500),
             body_bytes_max: 1 << 20,
+            ca_file: None,
             shared_pacing: false,
         };
         Account { folder, settings, store, simulator, environment, portal, later }

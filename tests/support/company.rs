@@ -1,5 +1,7 @@
 //! The invented company with the shipped configuration, on two Mondays.
 
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
 use std::sync::{Arc, Mutex};
 
 use paceline::clock::Clock;
@@ -72,7 +74,9 @@ impl World {
     /// One step of everything that is due.
     pub async fn step(&self, at: &str) -> Step {
         let clock = Clock::Fixed(instant(at));
-        daemon::step(&self.settings, &self.store, &clock, true, &|_, _| {}).await.unwrap()
+        daemon::step(&self.settings, &self.store, &clock, true, &paceline::daemon::silent())
+            .await
+            .unwrap()
     }
 
     /// What a team was told, from its file.

@@ -42,10 +42,10 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
     // A source that was never read is as late as it can be at the first step.
     let multiple = age.map_or(1.0, |age| age as f64 / settings.after_secs as f64);
     let late = age.is_none_or(|age| age > settings.after_secs);
-    let status = if late {
-        Status::Breach(steps_reached(multiple, &settings.steps).max(1))
-    } else {
-        Status::Clear
+    let status = match (late, source.tried) {
+        (true, true) => Status::Breach(steps_reached(multiple, &settings.steps).max(1)),
+        (true, false) => Status::Holding,
+        (false, _) => Status::Clear,
     };
     let complete =
         source.complete_to.map_or("never".to_owned(), |at| day_time(at, &context.calendar.zone));

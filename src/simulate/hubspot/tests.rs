@@ -33,7 +33,8 @@ impl Bench {
         let faults = Faults::from_toml(faults).expect("good faults");
         let simulator =
             Simulator::start(Arc::clone(&portal), faults, clock, 0).await.expect("a free port");
-        let client = crate::net::client(std::time::Duration::from_secs(20)).expect("a client");
+        let client = crate::net::client("http://", std::time::Duration::from_secs(20), None)
+            .expect("a client");
         Bench { simulator, portal, now_ms, client }
     }
 

@@ -7,6 +7,7 @@
 mod answer;
 mod pacer;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct Environment {
     pub request_timeout: Duration,
     /// How large an answer may be.
     pub body_bytes_max: usize,
+    /// Authorities that are trusted beside the machine's.
+    pub ca_file: Option<PathBuf>,
     /// Whether the pacing is shared with the other sources of the same account in this process.
     pub shared_pacing: bool,
 }
@@ -54,6 +57,7 @@ impl Default for Environment {
             timer: Timer::default(),
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 32 * 1024 * 1024,
+            ca_file: None,
             shared_pacing: true,
         }
     }
@@ -134,9 +138,12 @@ impl Api {
         environment: &Environment,
         place: &str,
     ) -> Result<Api, SourceError> {
-        let client = net::client(environment.request_timeout).map_err(|message| {
-            SourceError::At { place: place.to_owned(), message, mend: "see the message".into() }
-        })?;
+        let ca_file = environment.ca_file.as_deref();
+        let client =
+            net::client(base_url, environment.request_timeout, ca_file).map_err(|message| {
+                let mend = "mend `[network] ca_file`".to_owned();
+                SourceError::At { place: place.to_owned(), message, mend }
+            })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
         let pacer = if environment.shared_pacing {
             let whose = match &auth {

@@ -1,0 +1,31 @@
+//! `paceline forget`
+
+use super::{CliError, CliResult, Global, open, output};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The source that knows the person.
+    #[arg(long, value_name = "NAME")]
+    source: String,
+    /// The person's id there.
+    #[arg(long, value_name = "ID")]
+    lead: String,
+}
+
+pub async fn run(global: &Global, args: &Args) -> CliResult {
+    let settings = global.settings()?;
+    if !settings.sources.contains_key(&args.source) {
+        return Err(CliError::Usage(format!("there is no source `{}`", args.source)));
+    }
+    let store = open(&settings).await?;
+    let forgotten = store.forget(&args.source, &args.lead, global.clock().now()).await;
+    store.close().await;
+    let what = match forgotten? {
+        true => "was stored, and what is left of it names nobody",
+        false => "was not stored, and will not be",
+    };
+    output::text(&format!(
+        "The lead {what}. Copies of the database that were made before still name it until they \
+         expire.\n"
+    ))
+}

@@ -1,0 +1,110 @@
+//! Lanes: the jobs of one run one after the other, the lanes run side by side. So a source that is
+//! slow, or hangs, holds up no other, no check and no message.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::{Ground, supervise, troubles};
+use crate::config::Settings;
+use crate::schedule::{Job, Lane};
+use crate::store::StoreError;
+
+/// The running daemon.
+pub struct Daemon {
+    ground: Ground,
+    busy: BTreeSet<Lane>,
+    tasks: JoinSet<(Lane, Result<(), StoreError>)>,
+}
+
+impl Daemon {
+    /// A daemon on this ground.
+    pub fn new(ground: Ground) -> Daemon {
+        Daemon { ground, busy: BTreeSet::new(), tasks: JoinSet::new() }
+    }
+
+    /// What its jobs stand on.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// Begins what is due and whose lane is free.
+    pub async fn tick(&mut self) {
+        self.ground.pulse.tick(self.ground.clock.now());
+        let due = match self.ground.due().await {
+            Ok(due) => due,
+            Err(error) => return self.report(&error).await,
+        };
+        let mut lanes: BTreeMap<Lane, Vec<(Job, Timestamp)>> = BTreeMap::new();
+        for (job, due_at) in due {
+            lanes.entry(job.lane()).or_default().push((job, due_at));
+        }
+        for (lane, jobs) in lanes {
+            if self.busy.insert(lane.clone()) {
+                let ground = self.ground.clone();
+                self.tasks.spawn(async move { (lane, run(&ground, jobs).await) });
+            }
+        }
+    }
+
+    /// Waits until a lane is free again; for ever while none is busy.
+    pub async fn ended(&mut self) {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok((lane, result))) => {
+                self.busy.remove(&lane);
+                if let Err(error) = result {
+                    self.report(&error).await;
+                }
+            }
+            // Only a defect in the supervision itself gets here; all lanes begin anew.
+            Some(Err(stopped)) => {
+                tracing::error!(%stopped, "a lane stopped");
+                self.tasks.abort_all();
+                while self.tasks.join_next().await.is_some() {}
+                self.busy.clear();
+            }
+        }
+    }
+
+    /// Takes another configuration; what runs already goes on with the old one.
+    pub fn take(&mut self, settings: Settings) {
+        self.ground.settings = Arc::new(settings);
+    }
+
+    /// Ends: syncs are cut off at once, since they go on where they were; the rest has so long.
+    pub async fn drain(mut self, within: Duration) {
+        let ends = tokio::time::timeout(within, async {
+            while self.busy.iter().any(|lane| !matches!(lane, Lane::Source(_))) {
+                self.ended().await;
+            }
+        });
+        if ends.await.is_err() {
+            tracing::warn!("work was cut off; it goes on at the next start");
+        }
+        self.tasks.shutdown().await;
+    }
+
+    async fn report(&self, error: &StoreError) {
+        tracing::error!(%error, "the store does not answer");
+        if let Some(trouble) = error.trouble() {
+            troubles::emergency(&self.ground, trouble, &error.to_string()).await;
+        }
+    }
+}
+
+async fn run(ground: &Ground, jobs: Vec<(Job, Timestamp)>) -> Result<(), StoreError> {
+    let mut reconciled = false;
+    for (job, due_at) in jobs {
+        // What is reconciled has been read.
+        if matches!(job, Job::Sync(_)) && reconciled {
+            continue;
+        }
+        reconciled |= matches!(job, Job::Reconcile(_));
+        supervise::run(ground, &job, due_at).await?;
+    }
+    Ok(())
+}
