@@ -28,6 +28,8 @@ pub fn client(
         .timeout(total_timeout)
         .redirect(Policy::none())
         .user_agent(concat!("paceline/", env!("CARGO_PKG_VERSION")));
+    // No proxy knows this machine by that name.
+    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
     let builder = match ca_file {
         // Reading the machine's authorities takes longer than a small sync.
         _ if url.starts_with("http://") => builder.tls_certs_only([]),
@@ -35,6 +37,15 @@ pub fn client(
         None => builder,
     };
     builder.build().map_err(|error| format!("the HTTP client cannot be made: {}", cause(error)))
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.is_some_and(|host| {
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
 }
 
 /// The certificates of a PEM file.

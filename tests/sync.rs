@@ -4,8 +4,9 @@ mod support;
 
 use paceline::config::Settings;
 use paceline::daemon::sync_source;
+use paceline::domain::{Object, Record};
 use paceline::store::Store;
-use paceline::sync::{SyncReport, rollup};
+use paceline::sync::{Full, SyncReport, rollup};
 use support::{change_log, clock, dump, instant, rollups, settings_of, write};
 
 const CONFIG: &str = r#"
@@ -252,5 +253,120 @@ async fn visits_become_leads_by_their_sums_with_and_without_a_window() {
         let row = tallies::table(&snapshot, &query).await.unwrap().0.total.row;
         assert_eq!((row.entered, row.matured, row.converted), (20, 20, 4), "{window_days:?}");
         assert_eq!(row.rate, Some(0.2));
+    }
+}
+
+/// A source that sends its second page when it is told to.
+struct Gated {
+    gate: std::sync::Arc<tokio::sync::Notify>,
+    sent: std::sync::Arc<tokio::sync::Notify>,
+}
+
+impl paceline::sources::Source for Gated {
+    fn objects(&self) -> Vec<Object> {
+        vec![Object::Lead]
+    }
+
+    fn provides(&self, object: Object, _field: &str) -> bool {
+        object == Object::Lead
+    }
+
+    fn read<'a>(
+        &'a self,
+        request: paceline::sources::ReadRequest,
+        pages: tokio::sync::mpsc::Sender<paceline::sources::Page>,
+    ) -> paceline::sources::Boxed<
+        'a,
+        Result<paceline::sources::Complete, paceline::sources::SourceError>,
+    > {
+        use paceline::sources::{Complete, Page, Part};
+        Box::pin(async move {
+            for page in 0..2 {
+                let lead = |n: u64| {
+                    let mut lead = Record::empty(Object::Lead, format!("{page}-{n}"));
+                    lead.set("created_at", Some("2026-01-05T10:00:00Z".into()));
+                    lead.set("channel", Some("web".into()));
+                    lead
+                };
+                let parts = vec![Part::of(Object::Lead, (0..50).map(lead).collect())];
+                let cursor = Some(("leads".to_owned(), page.to_string()));
+                pages.send(Page { parts, cursor, ..Page::default() }).await.unwrap();
+                self.sent.notify_one();
+                if page == 0 {
+                    self.gate.notified().await;
+                }
+            }
+            Ok(Complete { complete_to: request.started, inventories: Vec::new() })
+        })
+    }
+
+    fn check<'a>(
+        &'a self,
+    ) -> paceline::sources::Boxed<
+        'a,
+        Result<paceline::sources::Probe, paceline::sources::SourceError>,
+    > {
+        unreachable!("nobody checks it")
+    }
+
+    fn discover<'a>(
+        &'a self,
+    ) -> paceline::sources::Boxed<
+        'a,
+        Result<paceline::sources::Discovered, paceline::sources::SourceError>,
+    > {
+        unreachable!("nobody asks it")
+    }
+}
+
+/// While one source is loaded for the first time, another one is synced: by the same process, or by
+/// another one that knows nothing of the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_beside_a_first_load_counts_nobody_twice() {
+    for same_process in [true, false] {
+        let (folder, settings) = support::settings_of(
+            "[source.files]\nkind = \"csv\"\n[[source.files.file]]\npath = \"l.csv\"\nobject = \"lead\"\n\
+             [source.files.file.columns]\nid = \"id\"\ncreated_at = \"at\"\n",
+        );
+        support::write(folder.path(), "l.csv", "id,at\n1,2026-01-06\n");
+        let store = Store::open(&settings.database).await.unwrap();
+        let other = if same_process {
+            store.clone()
+        } else {
+            Store::open(&settings.database).await.unwrap()
+        };
+        let zone = settings.company.zone.clone();
+        let clock = support::clock("2026-02-01T12:00:00Z");
+        let source = Gated { gate: Default::default(), sent: Default::default() };
+        let (gate, sent) = (source.gate.clone(), source.sent.clone());
+        let loading = {
+            let (store, zone) = (store.clone(), zone.clone());
+            tokio::spawn(async move {
+                let sync = paceline::sync::Sync {
+                    store: &store,
+                    name: "slow",
+                    source: &source,
+                    full: Full::No,
+                    clock: &clock,
+                    zone: &zone,
+                };
+                paceline::sync::run(&sync, &|_| {}).await.unwrap();
+            })
+        };
+        sent.notified().await;
+        while store.facts().await.unwrap().leads.len() < 50 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let sync = || sync_source(&settings, &other, &clock, "files", Full::No, &|_| {});
+        for _ in 0..2 {
+            sync().await.unwrap();
+        }
+        gate.notify_one();
+        loading.await.unwrap();
+        sync().await.unwrap();
+        assert!(store.rollups_are_sound(&zone).await.unwrap(), "same process: {same_process}");
+        let fed = support::rollups(&store).await;
+        paceline::sync::rollup::rebuild(&store, &zone).await.unwrap();
+        assert_eq!(fed, support::rollups(&store).await, "same process: {same_process}");
     }
 }

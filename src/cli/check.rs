@@ -181,11 +181,15 @@ async fn check_upkeep(settings: &Settings, report: &mut Report) {
     let backup = &settings.backup;
     if backup.enabled {
         let folder = backup.directory.display();
-        match std::fs::create_dir_all(&backup.directory) {
-            Ok(()) => report.ok("backup", &format!("each night into {folder}")),
-            Err(error) => report.fail(
+        // It is the daemon that makes the folder, so that it is its own.
+        let there = backup.directory.ancestors().find(|path| path.exists());
+        match there.map(std::fs::metadata) {
+            Some(Ok(found)) if found.is_dir() && !found.permissions().readonly() => {
+                report.ok("backup", &format!("each night into {folder}"));
+            }
+            _ => report.fail(
                 "backup",
-                &format!("{folder} cannot be made: {error}\n    mend: `[backup] directory`"),
+                &format!("{folder} cannot be made\n    mend: `[backup] directory`"),
             ),
         }
     }

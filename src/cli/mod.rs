@@ -204,6 +204,9 @@ async fn open(settings: &Settings) -> Result<Store, CliError> {
     Ok(Store::open_existing(&settings.database).await?)
 }
 
+/// How long the end may take once everything is done.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let args = Args::parse();
@@ -216,7 +219,10 @@ pub fn main() -> ExitCode {
                 return ExitCode::from(1);
             }
         };
-    match runtime.block_on(dispatch(&args)) {
+    let result = runtime.block_on(dispatch(&args));
+    // Work that cannot be interrupted, like a name that is being looked up, holds nobody up.
+    runtime.shutdown_timeout(SHUTDOWN);
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("paceline: {error}");

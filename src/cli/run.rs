@@ -9,9 +9,10 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 
 use super::service::Service;
 use super::{CliError, CliResult, Global, output, progress::Progress};
-use crate::config::Settings;
+use crate::config::{Settings, upkeep::Http};
 use crate::daemon::{self, Daemon, Ground, Lock, Step, troubles};
 use crate::evaluate::snapshot::load_goals;
+use crate::schedule;
 use crate::store::Store;
 use crate::web::{self, Web};
 
@@ -21,7 +22,9 @@ const TICK: &str = "*/5 * * * * *";
 const TICK_LOST: Duration = Duration::from_secs(30);
 /// What is under way when the program is asked to stop has so long to end. SIGTERM is answered
 /// within ten seconds, closing the database included.
-const DRAIN: Duration = Duration::from_secs(7);
+const DRAIN: Duration = Duration::from_secs(6);
+/// The database has so long to be closed.
+const CLOSE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,13 +36,26 @@ pub struct Args {
 pub async fn run(global: &Global, args: &Args) -> CliResult {
     let settings = sound_settings(global)?;
     let lock = Lock::take(&settings.database).map_err(CliError::Failed)?;
-    let store = Store::open(&settings.database).await?;
+    let store = match Store::open_alone(&settings.database).await {
+        Ok(store) => store,
+        Err(error) => {
+            if let Some(trouble) = error.trouble() {
+                let clock = global.clock();
+                troubles::tell_past_the_store(&settings, trouble, &error.to_string(), clock.now())
+                    .await;
+            }
+            return Err(error.into());
+        }
+    };
     let result = if args.once {
         once(global, &settings, &store).await
     } else {
         forever(global, &settings, &store).await
     };
-    store.close().await;
+    // A long read may hold a connection; what is written is written.
+    if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
+        tracing::warn!("the database was still being read; its log is put away at the next start");
+    }
     drop(lock);
     result
 }
@@ -136,14 +152,18 @@ async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResu
     daemon.tick().await;
     loop {
         tokio::select! {
-            tick = tokio::time::timeout(TICK_LOST, ticks.recv()) => {
-                if tick.is_err() {
+            ticked = next_tick(&mut ticks) => {
+                if !ticked {
                     tracing::warn!("the metronome stopped; going on without it");
                 }
                 daemon.tick().await;
             }
             // What a job made due begins at once.
-            () = daemon.ended() => daemon.tick().await,
+            ran = daemon.ended() => {
+                if ran {
+                    daemon.tick().await;
+                }
+            }
             () = service.due() => service.feed(daemon.ground()).await,
             asked = signals.next() => match asked {
                 Asked::Stop => break,
@@ -166,6 +186,18 @@ async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResu
     Ok(())
 }
 
+/// Waits for a tick, but not for ever; whether one came.
+async fn next_tick(ticks: &mut mpsc::Receiver<()>) -> bool {
+    match tokio::time::timeout(TICK_LOST, ticks.recv()).await {
+        Ok(Some(())) => true,
+        Ok(None) => {
+            tokio::time::sleep(TICK_LOST).await;
+            false
+        }
+        Err(_) => false,
+    }
+}
+
 /// Takes the configuration anew; a broken one is refused, and the old one runs on.
 async fn reload(global: &Global, daemon: &mut Daemon, first: &Settings) {
     match sound_settings(global) {
@@ -178,8 +210,18 @@ async fn reload(global: &Global, daemon: &mut Daemon, first: &Settings) {
                     tracing::warn!(key, "`{key}` is taken at the next start");
                 }
             }
-            daemon.take(Settings { database: first.database.clone(), ..settings });
+            let mut http = Http { listen: first.http.listen, ..settings.http.clone() };
+            if http.listen.is_some_and(|address| !address.ip().is_loopback()) {
+                // The port stays open to others, so it stays closed without a token.
+                http.token = http.token.or(first.http.token.clone());
+            }
+            daemon.take(Settings { database: first.database.clone(), http, ..settings });
             tracing::info!("the new configuration is in force");
+            let ground = daemon.ground();
+            let evaluate = schedule::Job::Evaluate.name();
+            if let Err(error) = ground.store.bring_forward(&evaluate, ground.clock.now()).await {
+                tracing::error!(%error, "the rules are checked later");
+            }
             daemon.tick().await;
         }
         Err(error) => {

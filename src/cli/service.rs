@@ -19,7 +19,7 @@ impl Service {
     pub fn started() -> Service {
         let watchdog = sd_notify::watchdog_enabled();
         let service =
-            Service { feed_every: watchdog.map(|limit| tokio::time::interval(limit / 2)) };
+            Service { feed_every: watchdog.map(|limit| tokio::time::interval(limit / 4)) };
         service.ready();
         service
     }
@@ -59,7 +59,7 @@ impl Service {
         let ailment = match answers {
             Err(_) => Some("the database does not answer".to_owned()),
             Ok(Err(error)) => Some(error.to_string()),
-            Ok(Ok(())) => ground.pulse.ailment(ground.clock.now()),
+            Ok(Ok(())) => ground.pulse.ailment(),
         };
         match ailment {
             None => tell(&[NotifyState::Watchdog]),

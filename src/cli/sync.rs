@@ -48,10 +48,15 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     for name in &names {
         let say = |count: u64| progress.say(format!("{name}: {count} records"));
         let clock = global.clock();
+        if !daemon::take_source(&store, name, clock.now()).await? {
+            failed.push(format!("source {name} is being read by another process: try again later"));
+            continue;
+        }
         match daemon::sync_source(&settings, &store, &clock, name, full, &say).await {
             Ok(report) => reports.push((name, report)),
             Err(error) => failed.push(format!("source {name} was not read completely: {error}")),
         }
+        daemon::give_back_source(&store, name).await?;
     }
     progress.finish();
     store.close().await;

@@ -166,8 +166,20 @@ fn read_slack(table: &Reader<'_>) -> Option<Slack> {
 pub fn read_email(root: &Reader<'_>, network: &Network) -> Option<Email> {
     let table = root.table("email")?;
     let expected = "a URL like \"smtp://mail.example.com:587\" or \"smtps://mail.example.com\"";
-    let server = table.parsed("smtp", expected, parse_server);
-    let server = table.required("smtp", "smtp = \"smtp://mail.example.com:587\"", server);
+    let named = table.text("smtp").is_some_and(|text| text.contains('@'));
+    let server = if named {
+        // Not shown: what stands before the @ is somebody's password.
+        let mend = "write the server only, and `username` and `password = { file = … }` beside it";
+        table.problem("smtp", "holds a user name, which does not belong there", mend);
+        None
+    } else {
+        table.parsed("smtp", expected, parse_server)
+    };
+    let server = if named {
+        None
+    } else {
+        table.required("smtp", "smtp = \"smtp://mail.example.com:587\"", server)
+    };
     let tls = table.parsed("tls", "\"required\", \"opportunistic\" or \"none\"", |t| match t {
         "required" => Some(Tls::Required),
         "opportunistic" => Some(Tls::Opportunistic),

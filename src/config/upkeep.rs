@@ -121,7 +121,11 @@ pub fn read_retention(root: &Reader<'_>) -> Retention {
     };
     let Some(table) = root.table("retention") else { return retention };
     let span = |key| table.parsed(key, "a span like \"90d\"", span::duration_secs);
-    retention.messages_secs = span("messages").unwrap_or(retention.messages_secs);
+    // A message of this week tells that it was sent already.
+    let messages = table.parsed("messages", "a span of at least 8 days like \"90d\"", |text| {
+        span::duration_secs(text).filter(|secs| *secs >= 8 * 86_400)
+    });
+    retention.messages_secs = messages.unwrap_or(retention.messages_secs);
     retention.evaluations_secs = span("evaluations").unwrap_or(retention.evaluations_secs);
     retention.change_log_secs = table.parsed(
         "change_log",

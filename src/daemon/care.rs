@@ -8,10 +8,13 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 
 use super::Ground;
 use crate::daemon::jobs::JobError;
+use crate::store::care::PARTIAL;
 
 /// The names of nightly copies begin so and end so; between them is the day.
 const PREFIX: &str = "paceline-";
 const SUFFIX: &str = ".db";
+/// Where nothing was read for longer, the clock may be wrong.
+const QUIET_SECS_MAX: i64 = 32 * 86_400;
 /// Only their owner may look into the folder of copies.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -31,6 +34,7 @@ pub(super) async fn backup(ground: &Ground) -> Result<String, JobError> {
     let target = folder.join(format!("{PREFIX}{today}{SUFFIX}"));
     ground.store.copy_to(&target).await?;
     let days = days_of(folder).map_err(|error| on("list", error))?;
+    remove_partial(folder).map_err(|error| on("remove an unfinished copy from", error))?;
     let gone = expired(&days, backup.keep_daily, backup.keep_weekly);
     for day in &gone {
         let path = folder.join(format!("{PREFIX}{day}{SUFFIX}"));
@@ -38,6 +42,18 @@ pub(super) async fn backup(ground: &Ground) -> Result<String, JobError> {
     }
     tracing::info!(path = %target.display(), removed = gone.len(), "the database was copied");
     Ok(format!("copied to {}", target.display()))
+}
+
+/// A copy that a kill left unfinished is nobody's.
+fn remove_partial(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(PREFIX) && name.ends_with(PARTIAL) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The days of the copies in a folder; other files are nobody's business.
@@ -80,6 +96,11 @@ fn expired(days: &[Date], daily: usize, weekly: usize) -> Vec<Date> {
 pub(super) async fn retention(ground: &Ground) -> Result<String, JobError> {
     let (store, retention) = (&ground.store, &ground.settings.retention);
     let now = ground.clock.now();
+    let newest = store.source_states().await?.values().filter_map(|state| state.complete_to).max();
+    // A clock that is ahead must not delete years of history.
+    if newest.is_none_or(|at| now.as_second() - at.as_second() > QUIET_SECS_MAX) {
+        return Ok("nothing was deleted, since no source was read for over a month".into());
+    }
     let before = |secs: i64| now.saturating_sub(secs.seconds()).unwrap_or(Timestamp::UNIX_EPOCH);
     let messages = store.delete_messages(before(retention.messages_secs)).await?;
     let alerts = store.delete_alerts(before(retention.evaluations_secs)).await?;

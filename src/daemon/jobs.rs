@@ -91,13 +91,13 @@ impl From<SyncError> for JobError {
     }
 }
 
-/// Runs a job that was due at `due_at`.
-pub(super) async fn run(ground: Ground, job: Job, due_at: Timestamp) -> Result<Report, JobError> {
+/// Runs a job.
+pub(super) async fn run(ground: Ground, job: Job) -> Result<Report, JobError> {
     match &job {
         Job::Sync(name) => read(&ground, name, Full::No).await,
         Job::Reconcile(name) => read(&ground, name, Full::Checked).await,
         Job::Evaluate => evaluate(&ground).await.map(Report::Checked),
-        Job::Digest => write_digest(&ground, due_at).await.map(Report::Digest),
+        Job::Digest => write_digest(&ground).await.map(Report::Digest),
         Job::Deliver => {
             let sent = outbox::deliver_due(&ground.store, &ground.settings, &ground.clock).await?;
             Ok(Report::Delivered(sent))
@@ -183,11 +183,10 @@ async fn evaluate(ground: &Ground) -> Result<alerting::Checked, JobError> {
 }
 
 /// Writes the digest that was due, keeps it, and puts it into the outbox of its teams.
-async fn write_digest(ground: &Ground, due_at: Timestamp) -> Result<String, JobError> {
+async fn write_digest(ground: &Ground) -> Result<String, JobError> {
     let now = ground.clock.now();
     // After a long pause only the last week is worth reading.
-    let due_at = due_at.max(last_digest_due(&ground.settings, now)).min(now);
-    let week = week_of_due(&ground.settings, due_at);
+    let week = week_of_due(&ground.settings, last_digest_due(&ground.settings, now));
     send_digest(&ground.settings, &ground.store, week, now).await?;
     tracing::info!(week = %week, "the digest of {week} was written");
     Ok(week.to_string())
@@ -226,7 +225,7 @@ async fn heartbeat(ground: &Ground) -> Result<String, JobError> {
         return Ok("no heartbeat is asked for".into());
     };
     ground.store.answers().await?;
-    if let Some(ailment) = ground.pulse.ailment(ground.clock.now()) {
+    if let Some(ailment) = ground.pulse.ailment() {
         return Err(JobError::of(format!("the heartbeat was not sent: {ailment}")));
     }
     let url = heartbeat.url.reveal().map_err(|error| JobError::of(error.to_string()))?;

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{Ground, supervise, troubles};
@@ -17,7 +16,7 @@ use crate::store::StoreError;
 pub struct Daemon {
     ground: Ground,
     busy: BTreeSet<Lane>,
-    tasks: JoinSet<(Lane, Result<(), StoreError>)>,
+    tasks: JoinSet<(Lane, Result<bool, StoreError>)>,
 }
 
 impl Daemon {
@@ -36,11 +35,11 @@ impl Daemon {
         self.ground.pulse.tick(self.ground.clock.now());
         let due = match self.ground.due().await {
             Ok(due) => due,
-            Err(error) => return self.report(&error).await,
+            Err(error) => return self.report(&error),
         };
-        let mut lanes: BTreeMap<Lane, Vec<(Job, Timestamp)>> = BTreeMap::new();
-        for (job, due_at) in due {
-            lanes.entry(job.lane()).or_default().push((job, due_at));
+        let mut lanes: BTreeMap<Lane, Vec<Job>> = BTreeMap::new();
+        for job in due {
+            lanes.entry(job.lane()).or_default().push(job);
         }
         for (lane, jobs) in lanes {
             if self.busy.insert(lane.clone()) {
@@ -50,22 +49,25 @@ impl Daemon {
         }
     }
 
-    /// Waits until a lane is free again; for ever while none is busy.
-    pub async fn ended(&mut self) {
+    /// Waits until a lane is free again, and says whether anything ran in it that may have made other
+    /// jobs due; for ever while none is busy.
+    pub async fn ended(&mut self) -> bool {
         match self.tasks.join_next().await {
             None => std::future::pending().await,
             Some(Ok((lane, result))) => {
                 self.busy.remove(&lane);
-                if let Err(error) = result {
-                    self.report(&error).await;
-                }
+                result.unwrap_or_else(|error| {
+                    self.report(&error);
+                    false
+                })
             }
             // Only a defect in the supervision itself gets here; all lanes begin anew.
             Some(Err(stopped)) => {
                 tracing::error!(%stopped, "a lane stopped");
-                self.tasks.abort_all();
-                while self.tasks.join_next().await.is_some() {}
                 self.busy.clear();
+                self.tasks.abort_all();
+                self.tasks.detach_all();
+                false
             }
         }
     }
@@ -88,23 +90,26 @@ impl Daemon {
         self.tasks.shutdown().await;
     }
 
-    async fn report(&self, error: &StoreError) {
+    /// Telling the operator may take minutes, so it goes by itself.
+    fn report(&self, error: &StoreError) {
         tracing::error!(%error, "the store does not answer");
         if let Some(trouble) = error.trouble() {
-            troubles::emergency(&self.ground, trouble, &error.to_string()).await;
+            let (ground, why) = (self.ground.clone(), error.to_string());
+            tokio::spawn(async move { troubles::emergency(&ground, trouble, &why).await });
         }
     }
 }
 
-async fn run(ground: &Ground, jobs: Vec<(Job, Timestamp)>) -> Result<(), StoreError> {
-    let mut reconciled = false;
-    for (job, due_at) in jobs {
+/// Says whether any of the jobs ran.
+async fn run(ground: &Ground, jobs: Vec<Job>) -> Result<bool, StoreError> {
+    let (mut reconciled, mut ran) = (false, false);
+    for job in jobs {
         // What is reconciled has been read.
         if matches!(job, Job::Sync(_)) && reconciled {
             continue;
         }
         reconciled |= matches!(job, Job::Reconcile(_));
-        supervise::run(ground, &job, due_at).await?;
+        ran |= supervise::run(ground, &job).await?.is_some();
     }
-    Ok(())
+    Ok(ran)
 }

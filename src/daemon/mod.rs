@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::evaluate::alerting;
 use crate::outbox::Delivered;
-use crate::schedule::{Job, after_a_step_back, due};
+use crate::schedule::{Job, due, sooner};
 use crate::sources::http::Environment;
 use crate::store::{Store, StoreError};
 use crate::sync::SyncReport;
@@ -27,6 +27,7 @@ pub use jobs::{send_digest, sync_source};
 pub use lanes::Daemon;
 pub use lock::Lock;
 use pulse::Pulse;
+pub use supervise::{give_back_source, take_source};
 
 /// Who is told how many records of a source were read so far.
 pub type Progress = Arc<dyn Fn(&str, u64) + Send + Sync>;
@@ -66,9 +67,9 @@ impl Ground {
         }
     }
 
-    /// The jobs that are due, with the time at which each was; a job that is new is put into the
-    /// schedule, and one that a clock's step back would hold up is brought forward.
-    async fn due(&self) -> Result<Vec<(Job, Timestamp)>, StoreError> {
+    /// The jobs that are due; a job that is new is put into the schedule, and one that a clock's step
+    /// back would hold up is brought forward.
+    async fn due(&self) -> Result<Vec<Job>, StoreError> {
         let (settings, store, now) = (&self.settings, &self.store, self.clock.now());
         let jobs = Job::all(settings);
         let mut rows = store.jobs().await?;
@@ -78,19 +79,18 @@ impl Ground {
                 store.schedule(&name, job.first_due(settings, now)).await?;
                 continue;
             };
-            let sooner = after_a_step_back(job, settings, row.next_due, row.last_started, now);
-            if let Some(sooner) = sooner {
-                tracing::warn!(job = name, "the clock was set back; the job is due at {sooner}");
+            if let Some(sooner) = sooner(job, settings, row.next_due, now) {
+                tracing::warn!(
+                    job = name,
+                    "the clock was set back, or the interval is shorter; it is due at {sooner}"
+                );
                 store.bring_forward(&name, sooner).await?;
             }
         }
         rows = store.jobs().await?;
         let next_due: BTreeMap<String, Timestamp> =
             rows.iter().map(|(name, row)| (name.clone(), row.next_due)).collect();
-        let due = due(&jobs, &next_due, now).into_iter();
-        Ok(due
-            .map(|job| (job.clone(), next_due.get(&job.name()).copied().unwrap_or(now)))
-            .collect())
+        Ok(due(&jobs, &next_due, now))
     }
 }
 
@@ -169,21 +169,21 @@ pub async fn step(
 /// # Errors
 /// As [`step`].
 pub async fn step_on(ground: &Ground, once: bool) -> Result<Step, StoreError> {
-    let now = ground.clock.now();
-    ground.pulse.tick(now);
+    ground.pulse.tick(ground.clock.now());
     let mut step = Step::default();
     let mut read = Vec::new();
     for job in Job::all(&ground.settings) {
         // What ran before may have made a job due.
-        let due = ground.due().await?;
-        let due_at = due.iter().find(|(known, _)| *known == job).map(|(_, at)| *at);
+        let due = ground.due().await?.contains(&job);
         let forced = once && matches!(job, Job::Sync(_) | Job::Deliver);
         let again = matches!(job, Job::Sync(_)) && read.contains(&source_of(&job));
-        let Some(due_at) = due_at.or(forced.then_some(now)).filter(|_| !again) else { continue };
+        if again || !(due || forced) {
+            continue;
+        }
         if matches!(job, Job::Sync(_) | Job::Reconcile(_)) {
             read.push(source_of(&job));
         }
-        if let Some(result) = supervise::run(ground, &job, due_at).await? {
+        if let Some(result) = supervise::run(ground, &job).await? {
             step.note(&job, result);
         }
     }

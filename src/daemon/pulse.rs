@@ -5,25 +5,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{Timestamp, ToSpan};
 
+use crate::clock::Timer;
 use crate::evaluate::Board;
 use crate::schedule::Job;
 
 /// Without a tick for so long something is wrong. Ticks come every few seconds.
-pub const TICK_LATE_SECS: i64 = 60;
+const TICK_LATE_MS: i64 = 60_000;
 /// A job that does not end so long after its deadline cannot be cut off: only a restart ends it.
-pub const STUCK_SECS: i64 = 120;
+const STUCK_MS: i64 = 120_000;
 
-/// What is known about the running daemon.
+/// What is known about the running daemon. Spans are by the machine's monotonic clock: a clock that is
+/// set makes nobody ill.
 #[derive(Debug, Default)]
 pub struct Pulse {
+    timer: Timer,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     started: Option<Timestamp>,
-    ticked: Option<Timestamp>,
-    running: BTreeMap<String, Timestamp>,
+    ticked: Option<(Timestamp, i64)>,
+    /// Job -> when it must have ended.
+    running: BTreeMap<String, i64>,
     board: Option<Arc<Board>>,
     told: BTreeMap<String, Timestamp>,
 }
@@ -35,20 +39,22 @@ impl Pulse {
 
     /// A tick came.
     pub fn tick(&self, now: Timestamp) {
+        let ticked = (now, self.timer.now_ms());
         let mut inner = self.inner();
         inner.started.get_or_insert(now);
-        inner.ticked = Some(now);
+        inner.ticked = Some(ticked);
     }
 
     /// When the first and the last tick came.
     pub fn ticks(&self) -> Option<(Timestamp, Timestamp)> {
         let inner = self.inner();
-        inner.started.zip(inner.ticked)
+        inner.started.zip(inner.ticked.map(|(at, _)| at))
     }
 
-    /// A job begins that must have ended by `deadline`.
-    pub fn begin(&self, job: &Job, deadline: Timestamp) {
-        self.inner().running.insert(job.name(), deadline);
+    /// A job begins.
+    pub fn begin(&self, job: &Job) {
+        let until_ms = self.timer.now_ms() + job.deadline_secs() * 1_000;
+        self.inner().running.insert(job.name(), until_ms);
     }
 
     /// A job ended.
@@ -57,20 +63,18 @@ impl Pulse {
     }
 
     /// Why the daemon is not well; nothing when it is.
-    pub fn ailment(&self, now: Timestamp) -> Option<String> {
+    pub fn ailment(&self) -> Option<String> {
+        let now_ms = self.timer.now_ms();
         let inner = self.inner();
-        let late = |at: Timestamp, secs: i64| {
-            at.saturating_add(secs.seconds()).is_ok_and(|limit| limit < now)
-        };
         match inner.ticked {
             None => return Some("the daemon has not ticked yet".into()),
-            Some(at) if late(at, TICK_LATE_SECS) => {
+            Some((at, ticked_ms)) if now_ms - ticked_ms > TICK_LATE_MS => {
                 return Some(format!("the last tick was at {at}"));
             }
             Some(_) => {}
         }
-        let stuck = inner.running.iter().find(|(_, deadline)| late(**deadline, STUCK_SECS));
-        stuck.map(|(job, deadline)| format!("job {job} should have ended by {deadline}"))
+        let stuck = inner.running.iter().find(|(_, until_ms)| now_ms - **until_ms > STUCK_MS);
+        stuck.map(|(job, _)| format!("job {job} neither ends nor can be cut off"))
     }
 
     /// The last figures.
@@ -97,25 +101,38 @@ impl Pulse {
     }
 }
 
+impl Pulse {
+    /// What was told just now counts as told so many seconds earlier.
+    pub fn told_earlier(&self, what: &str, now: Timestamp, secs: i64) {
+        let earlier = now.saturating_sub(secs.seconds()).unwrap_or(now);
+        self.inner().told.insert(what.to_owned(), earlier);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_late_tick_and_a_job_that_cannot_be_cut_off_are_ailments() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let pulse = Pulse::default();
-        assert!(pulse.ailment(at("2026-11-02T09:00:00Z")).is_some());
-        pulse.tick(at("2026-11-02T09:00:00Z"));
-        assert_eq!(pulse.ailment(at("2026-11-02T09:00:59Z")), None);
-        assert!(pulse.ailment(at("2026-11-02T09:01:01Z")).unwrap().contains("tick"));
-        pulse.begin(&Job::Evaluate, at("2026-11-02T09:30:00Z"));
-        pulse.tick(at("2026-11-02T09:31:00Z"));
-        assert_eq!(pulse.ailment(at("2026-11-02T09:31:59Z")), None, "it is being cut off");
-        pulse.tick(at("2026-11-02T09:33:00Z"));
-        assert!(pulse.ailment(at("2026-11-02T09:33:00Z")).unwrap().contains("job evaluate"));
+    #[tokio::test]
+    async fn a_late_tick_and_a_job_that_cannot_be_cut_off_are_ailments() {
+        let timer = Timer::skipping();
+        let pulse = Pulse { timer: timer.clone(), ..Pulse::default() };
+        let now = "2026-11-02T09:00:00Z".parse().unwrap();
+        assert!(pulse.ailment().is_some());
+        pulse.tick(now);
+        timer.wait_until_ms(60_000).await;
+        assert_eq!(pulse.ailment(), None);
+        timer.wait_until_ms(60_001).await;
+        assert!(pulse.ailment().unwrap().contains("tick"));
+        pulse.begin(&Job::Evaluate);
+        let deadline_ms = 60_001 + Job::Evaluate.deadline_secs() * 1_000;
+        timer.wait_until_ms(deadline_ms + 120_000).await;
+        pulse.tick(now);
+        assert_eq!(pulse.ailment(), None, "it is being cut off");
+        timer.wait_until_ms(deadline_ms + 120_001).await;
+        assert!(pulse.ailment().unwrap().contains("job evaluate"));
         pulse.end(&Job::Evaluate);
-        assert_eq!(pulse.ailment(at("2026-11-02T09:33:00Z")), None);
+        assert_eq!(pulse.ailment(), None);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::{Ground, jobs, lock, troubles};
 use crate::daemon::jobs::{JobError, Report};
 use crate::schedule::Job;
-use crate::store::{StoreError, schedule::Ran};
+use crate::store::{Store, StoreError, schedule::Ran};
 
 /// A lease outlives the deadline by so much, so that what is cut off can be noted.
 const LEASE_SLACK_SECS: i64 = 60;
@@ -20,17 +21,15 @@ const LEASE_SLACK_SECS: i64 = 60;
 pub async fn run(
     ground: &Ground,
     job: &Job,
-    due_at: Timestamp,
 ) -> Result<Option<Result<Report, JobError>>, StoreError> {
     let (store, settings) = (&ground.store, &ground.settings);
     let (name, started) = (job.name(), ground.clock.now());
-    let Some(run) = claim(ground, job, started).await? else {
+    let Some(run) = claim(&ground.store, job, started).await? else {
         tracing::debug!(job = name, "somebody else runs it");
         return Ok(None);
     };
-    let after = |secs: i64| started.saturating_add(secs.seconds()).unwrap_or(started);
-    ground.pulse.begin(job, after(job.deadline_secs()));
-    let work = jobs::run(ground.clone(), job.clone(), due_at);
+    ground.pulse.begin(job);
+    let work = jobs::run(ground.clone(), job.clone());
     let span = tracing::info_span!("job", job = name, run);
     let limit = Duration::from_secs(job.deadline_secs().unsigned_abs());
     let result = bounded(limit, work.instrument(span.clone())).await;
@@ -53,8 +52,8 @@ pub async fn run(
 }
 
 /// Takes the lease; one whose holder is no more is freed first.
-async fn claim(ground: &Ground, job: &Job, now: Timestamp) -> Result<Option<i64>, StoreError> {
-    let (store, name, own) = (&ground.store, job.name(), lock::holder());
+async fn claim(store: &Store, job: &Job, now: Timestamp) -> Result<Option<i64>, StoreError> {
+    let (name, own) = (job.name(), lock::holder());
     let secs = job.deadline_secs() + LEASE_SLACK_SECS;
     let until = now.saturating_add(secs.seconds()).unwrap_or(now);
     if let Some(run) = store.claim_job(&name, &own, now, until).await? {
@@ -68,6 +67,36 @@ async fn claim(ground: &Ground, job: &Job, now: Timestamp) -> Result<Option<i64>
         }
         _ => Ok(None),
     }
+}
+
+/// The jobs that read a source.
+fn readers(source: &str) -> [Job; 2] {
+    [Job::Sync(source.to_owned()), Job::Reconcile(source.to_owned())]
+}
+
+/// Takes a source for this process, beside a daemon that may run; false where the daemon reads it.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn take_source(store: &Store, source: &str, now: Timestamp) -> Result<bool, StoreError> {
+    for job in readers(source) {
+        if claim(store, &job, now).await?.is_none() {
+            give_back_source(store, source).await?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Gives back what [`take_source`] took.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn give_back_source(store: &Store, source: &str) -> Result<(), StoreError> {
+    for job in readers(source) {
+        store.free_job(&job.name(), &lock::holder()).await?;
+    }
+    Ok(())
 }
 
 /// What a run makes due.
@@ -86,13 +115,23 @@ async fn follow_up(ground: &Ground, job: &Job, now: Timestamp) -> Result<(), Sto
     }
 }
 
+/// A task that ends with whoever waits for it.
+struct CutOff<T>(JoinHandle<T>);
+
+impl<T> Drop for CutOff<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs work in a task of its own: it ends when it ends, panics or its time is over.
 async fn bounded<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = Result<T, JobError>> + Send + 'static,
 ) -> Result<T, JobError> {
-    let mut task = tokio::spawn(work);
-    match tokio::time::timeout(limit, &mut task).await {
+    let mut task = CutOff(tokio::spawn(work));
+    let task = &mut task.0;
+    match tokio::time::timeout(limit, &mut *task).await {
         Ok(Ok(result)) => result,
         Ok(Err(stopped)) if stopped.is_panic() => {
             let cause = stopped.into_panic();
@@ -106,6 +145,8 @@ async fn bounded<T: Send + 'static>(
         Ok(Err(_)) => Err(JobError::of("it was stopped")),
         Err(_) => {
             task.abort();
+            // What cannot even be cut off keeps its lease, and the watchdog goes hungry.
+            let _ = task.await;
             Err(JobError::of(format!("it was cut off after {} s", limit.as_secs())))
         }
     }

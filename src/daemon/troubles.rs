@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Ground;
+use crate::config::Settings;
 use crate::daemon::jobs::{JobError, Report};
 use crate::domain::notice::Document;
 use crate::outbox::{
@@ -20,6 +21,8 @@ use crate::store::{StoreError, Trouble};
 const FAILURES_TOLD: i64 = 3;
 /// Seconds between two messages past the outbox about the same trouble.
 const EMERGENCY_SECS: i64 = 6 * 3_600;
+/// Seconds until it is tried again where nobody was reached.
+const UNREACHED_SECS: i64 = 600;
 
 /// Tells what a run means for the operator: a secret that is refused at once, other failures when
 /// they last, and their end.
@@ -101,25 +104,40 @@ pub async fn emergency(ground: &Ground, trouble: Trouble, why: &str) {
     if !ground.pulse.may_tell(trouble.name(), now, EMERGENCY_SECS) {
         return;
     }
+    let reached = tell_past_the_store(&ground.settings, trouble, why, now).await;
+    if !reached {
+        // Nobody heard of it, so it is tried again soon.
+        ground.pulse.told_earlier(trouble.name(), now, EMERGENCY_SECS - UNREACHED_SECS);
+    }
+    tracing::error!(why, reached, "{}", trouble.title());
+}
+
+/// Tells the operator of a trouble with the store directly, and says whether anybody was reached.
+pub async fn tell_past_the_store(
+    settings: &Settings,
+    trouble: Trouble,
+    why: &str,
+    now: Timestamp,
+) -> bool {
     let lines = [("Why", why), ("Means", trouble.meaning())];
     let document = operator_document(format!("paceline: {}", trouble.title()), &lines);
     let mut reached = false;
-    for ((sink, address), delivery) in send_past_the_store(ground, &document, now).await {
+    for ((sink, address), delivery) in send_past_the_store(settings, &document, now).await {
         match delivery {
             Delivery::Sent => reached = true,
             other => tracing::warn!(sink, address, ?other, "the operator was not reached"),
         }
     }
-    tracing::error!(why, reached, "{}", trouble.title());
+    reached
 }
 
 async fn send_past_the_store(
-    ground: &Ground,
+    settings: &Settings,
     document: &Document,
     now: Timestamp,
 ) -> BTreeMap<(&'static str, String), Delivery> {
     let mut deliveries = BTreeMap::new();
-    for (sink, address) in ways("operator", &ground.settings.operator) {
+    for (sink, address) in ways("operator", &settings.operator) {
         let message = Outgoing {
             document,
             id: now.as_millisecond(),
@@ -128,7 +146,7 @@ async fn send_past_the_store(
             may_repeat: false,
             created: now,
         };
-        let delivery = match sinks::open(&ground.settings, sink, &address) {
+        let delivery = match sinks::open(settings, sink, &address) {
             Ok(way) => way.deliver(message).await,
             Err(text) => Delivery::Unready(text),
         };

@@ -25,7 +25,7 @@ const DAY_SECS: i64 = 86_400;
 const INTEGRITY_SECS: i64 = 7 * DAY_SECS;
 /// The first wait before what failed is tried again out of turn; it doubles up to an hour.
 const RETRY_SECS: i64 = 60;
-/// A clock that is ahead by less is no clock that was set back.
+/// A clock that is set right by less is no clock that was set back.
 const CLOCK_SLACK_SECS: i64 = 120;
 
 /// A job.
@@ -166,16 +166,14 @@ pub fn due(jobs: &[Job], next_due: &BTreeMap<String, Timestamp>, now: Timestamp)
     jobs.iter().filter(is_due).cloned().collect()
 }
 
-/// The due time of a job that last began after `now`: the clock was set back, and it must not wait
-/// until the old time comes again. Nothing where all is well.
-pub fn after_a_step_back(
+/// The due time of a job that is due later than it can be: the clock was set back, or the interval was
+/// made shorter, and it must not wait until the old time comes. Nothing where all is well.
+pub fn sooner(
     job: &Job,
     settings: &Settings,
     next_due: Timestamp,
-    last_started: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let ahead_secs = last_started?.as_second() - now.as_second();
-    let sooner = job.next_due(settings, now);
-    (ahead_secs > CLOCK_SLACK_SECS && sooner < next_due).then_some(sooner)
+    let latest = job.next_due(settings, now);
+    (next_due.as_second() - latest.as_second() > CLOCK_SLACK_SECS).then_some(latest)
 }

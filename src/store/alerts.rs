@@ -102,6 +102,22 @@ impl Store {
         row.as_ref().map(alert).transpose()
     }
 
+    /// What happened to one alert, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn transitions_of(&self, alert: i64) -> StoreResult<Vec<TransitionRow>> {
+        let rows = sqlx::query(
+            "SELECT alert, at_ms, kind, reason, sent, finding FROM alert_transition
+             WHERE alert = ? ORDER BY id",
+        )
+        .bind(alert)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read transitions"))?;
+        Ok(rows.iter().map(transition).collect())
+    }
+
     /// What happened to alerts in `[from, until]`, in order.
     ///
     /// # Errors
@@ -120,17 +136,18 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(on("read transitions"))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| TransitionRow {
-                alert: row.get(0),
-                at: instant(row.get(1)),
-                kind: row.get(2),
-                reason: row.get(3),
-                sent: row.get(4),
-                finding: row.get(5),
-            })
-            .collect())
+        Ok(rows.iter().map(transition).collect())
+    }
+}
+
+fn transition(row: &SqliteRow) -> TransitionRow {
+    TransitionRow {
+        alert: row.get(0),
+        at: instant(row.get(1)),
+        kind: row.get(2),
+        reason: row.get(3),
+        sent: row.get(4),
+        finding: row.get(5),
     }
 }
 

@@ -11,6 +11,8 @@ use super::{Store, StoreError, StoreResult, on};
 
 /// The horizon of the change log in the `meta` table, in milliseconds since 1970.
 pub(super) const CHANGE_LOG_FROM: &str = "change_log_from";
+/// Ends the name of a copy that is being made.
+pub const PARTIAL: &str = ".partial";
 /// Rows that one statement deletes, so that no writer waits long.
 const ROWS_PER_DELETE: i64 = 5_000;
 /// Statements of one clean-up; what is left goes at the next.
@@ -26,9 +28,13 @@ impl Store {
     /// When there is no room or no permission, or the copy is not sound; nothing is left then.
     pub async fn copy_to(&self, path: &Path) -> StoreResult<()> {
         let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
+        partial.push(PARTIAL);
         let partial = Path::new(&partial);
-        let copied = self.copy_and_check(partial).await;
+        // What is wrong with a copy is not wrong with the database.
+        let copied = self.copy_and_check(partial).await.map_err(|error| match error {
+            StoreError::File { .. } => error,
+            other => file_error(path, format!("cannot be made: {other}")),
+        });
         let named = copied.and_then(|()| {
             fs::rename(partial, path)
                 .map_err(|cause| file_error(path, format!("cannot be named: {cause}")))
@@ -95,14 +101,16 @@ impl Store {
             .map_err(on("measure the database"))
     }
 
-    /// Deletes messages that were delivered or given up before an instant.
+    /// Deletes messages that were delivered or given up before an instant. The newest row stays, here and
+    /// below: SQLite would give its number again, and numbers name messages and alerts for ever.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn delete_messages(&self, before: Timestamp) -> StoreResult<u64> {
         self.delete_some(
             "DELETE FROM outbox WHERE id IN
-             (SELECT id FROM outbox WHERE finished_ms < ?1 LIMIT ?2)",
+             (SELECT id FROM outbox WHERE finished_ms < ?1
+              AND id < (SELECT max(id) FROM outbox) LIMIT ?2)",
             before,
         )
         .await
@@ -116,13 +124,15 @@ impl Store {
         self.delete_some(
             "DELETE FROM alert_transition WHERE id IN
              (SELECT t.id FROM alert_transition t JOIN alert a ON a.id = t.alert
-              WHERE a.ended_ms < ?1 LIMIT ?2)",
+              WHERE a.ended_ms < ?1 AND t.id < (SELECT max(id) FROM alert_transition)
+                AND a.id < (SELECT max(id) FROM alert) LIMIT ?2)",
             before,
         )
         .await?;
         self.delete_some(
             "DELETE FROM alert WHERE id IN
-             (SELECT id FROM alert WHERE ended_ms < ?1 LIMIT ?2)",
+             (SELECT id FROM alert a WHERE ended_ms < ?1 AND id < (SELECT max(id) FROM alert)
+              AND NOT EXISTS (SELECT 1 FROM alert_transition t WHERE t.alert = a.id) LIMIT ?2)",
             before,
         )
         .await
@@ -158,6 +168,7 @@ impl Store {
     async fn delete_some(&self, sql: &'static str, before: Timestamp) -> StoreResult<u64> {
         let mut deleted = 0;
         for _ in 0..DELETES_MAX {
+            let _turn = self.turn().await;
             let done = sqlx::query(sql)
                 .bind(before.as_millisecond())
                 .bind(ROWS_PER_DELETE)

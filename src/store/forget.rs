@@ -102,13 +102,16 @@ impl Store {
         }
         for object in [Object::ContactRole, Object::ActivityLink] {
             let table = object.name();
-            let ending = "id = substr(id, 1, length(id) - length(?2)) || ?3";
-            let sql =
-                format!("UPDATE {table} SET {ending}, lead = ?3 WHERE source = ?1 AND lead = ?2;");
+            let renamed = "substr(id, 1, length(id) - length(?2)) || ?3";
+            let ends_with = "substr(id, -length(?2) - 1) = '|' || ?2";
+            let sql = format!(
+                "UPDATE {table} SET id = CASE WHEN {ends_with} THEN {renamed} ELSE id END, lead = ?3
+                 WHERE source = ?1 AND lead = ?2"
+            );
             write.rename(&sql, source, id, &name).await?;
             let sql = format!(
-                "UPDATE change SET {ending} WHERE source = ?1 AND object = '{table}'
-                 AND substr(id, -length(?2) - 1) = '|' || ?2"
+                "UPDATE change SET id = {renamed}
+                 WHERE source = ?1 AND object = '{table}' AND {ends_with}"
             );
             write.rename(&sql, source, id, &name).await?;
         }
@@ -124,7 +127,8 @@ const RENAMES: [&str; 5] = [
     "UPDATE opportunity SET lead = ?3 WHERE source = ?1 AND lead = ?2",
     "UPDATE activity SET lead = ?3 WHERE source = ?1 AND lead = ?2",
     "UPDATE change SET id = ?3 WHERE source = ?1 AND object = 'lead' AND id = ?2",
-    "DELETE FROM data_fault WHERE source = ?1 AND object = 'lead' AND record = ?2 AND ?3 <> ''",
+    "DELETE FROM data_fault WHERE source = ?1 AND ?3 <> '' AND (object = 'lead' AND record = ?2
+         OR substr(record, -length(?2) - 1) = '|' || ?2)",
 ];
 
 impl Write {
@@ -153,9 +157,12 @@ impl Write {
         };
         let (before, after) = (record(id), record(name));
         let gone = "DELETE FROM outbox WHERE finished_ms IS NOT NULL AND thread IN
-                    (SELECT 'alert:' || id FROM alert
+                    (SELECT 'alert:' || alert FROM alert_transition
                      WHERE ?1 <> '' AND ?3 <> '' AND instr(finding, ?2) > 0)";
         self.rename(gone, source, &before, &after).await?;
+        let told = "UPDATE alert SET told = replace(told, ?1, ?2) WHERE id IN
+                    (SELECT alert FROM alert_transition WHERE instr(finding, ?3) > 0)";
+        self.rename(told, &quote(id), &quote(name), &before).await?;
         for table in ["alert", "alert_transition"] {
             let sql = format!(
                 "UPDATE {table} SET finding = replace(finding, ?2, ?3)

@@ -20,8 +20,12 @@ pub mod sources;
 pub mod trouble;
 pub mod waiting;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 pub use trouble::Trouble;
 
 /// What can go wrong with the store.
@@ -42,6 +46,8 @@ pub enum StoreError {
         path: String,
         /// What is wrong, and the mend.
         message: String,
+        /// What that means for the file.
+        trouble: Option<Trouble>,
     },
     /// A page is broken.
     #[error(
@@ -77,11 +83,17 @@ pub type StoreResult<T> = Result<T, StoreError>;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: SqlitePool,
+    /// Writers of this process take turns: SQLite's own waiting is not fair, and one that writes all the
+    /// time would starve the others until they give up.
+    turns: Arc<Mutex<()>>,
+    /// Sources whose first load runs in this process.
+    loading: Arc<std::sync::Mutex<BTreeSet<String>>>,
 }
 
 /// A write transaction.
 pub struct Write {
     transaction: Transaction<'static, Sqlite>,
+    _turn: OwnedMutexGuard<()>,
 }
 
 impl Store {
@@ -90,9 +102,15 @@ impl Store {
     /// # Errors
     /// When another writer does not give way in time.
     pub async fn begin(&self) -> StoreResult<Write> {
+        let turn = self.turn().await;
         let transaction =
             self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(on("begin a write"))?;
-        Ok(Write { transaction })
+        Ok(Write { transaction, _turn: turn })
+    }
+
+    /// Waits for this writer's turn, before it takes a connection.
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turns).lock_owned().await
     }
 
     /// Closes every connection.

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -29,6 +30,18 @@ impl Store {
     /// # Errors
     /// A path that cannot be written, a file that is no database, or one that a newer version made.
     pub async fn open(path: &Path) -> StoreResult<Store> {
+        Store::open_as(path, false).await
+    }
+
+    /// As [`Store::open`], for the daemon, which has made sure that it is alone.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_alone(path: &Path) -> StoreResult<Store> {
+        Store::open_as(path, true).await
+    }
+
+    async fn open_as(path: &Path, alone: bool) -> StoreResult<Store> {
         prepare_file(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -44,9 +57,9 @@ impl Store {
             .after_release(|connection, _| Box::pin(may_be_used_again(connection)))
             .connect_with(options)
             .await
-            .map_err(|cause| file_error(path, format!("cannot be opened: {cause}")))?;
-        let store = Store { pool };
-        store.migrate(path).await?;
+            .map_err(|cause| refused(path, "cannot be opened", &cause))?;
+        let store = Store { pool, turns: Arc::default(), loading: Arc::default() };
+        store.migrate(path, alone).await?;
         Ok(store)
     }
 
@@ -62,7 +75,7 @@ impl Store {
         Store::open(path).await
     }
 
-    async fn migrate(&self, path: &Path) -> StoreResult<()> {
+    async fn migrate(&self, path: &Path, alone: bool) -> StoreResult<()> {
         let applied = self.applied_version().await?;
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
         if applied > newest {
@@ -76,6 +89,8 @@ impl Store {
             return Ok(());
         }
         if applied > 0 {
+            // A daemon of the older version must not find the shape changed beneath it.
+            let _lock = if alone { None } else { Some(lock_against_daemon(path)?) };
             self.keep_copy(path, applied).await?;
         }
         MIGRATIONS
@@ -102,8 +117,7 @@ impl Store {
     }
 
     async fn keep_copy(&self, path: &Path, version: i64) -> StoreResult<()> {
-        let copy = path.with_extension(format!("before-{version}.bak"));
-        if copy.exists() { Ok(()) } else { self.copy_to(&copy).await }
+        self.copy_to(&path.with_extension(format!("before-{version}.bak"))).await
     }
 }
 
@@ -116,6 +130,32 @@ async fn may_be_used_again(connection: &mut SqliteConnection) -> Result<bool, sq
         connection.ping().await?;
     }
     Ok(!connection.is_in_transaction())
+}
+
+/// Takes the daemon's lock for as long as the file is kept open.
+fn lock_against_daemon(path: &Path) -> StoreResult<fs::File> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let lock = path.with_extension("lock");
+    let made = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(&lock)
+        .map_err(|cause| file_error(&lock, format!("cannot be made: {cause}")))?;
+    match made.try_lock() {
+        Ok(()) => Ok(made),
+        Err(_) => {
+            let message = "is used by a daemon of an older version: restart the daemon first";
+            Err(file_error(&path, message.to_owned()))
+        }
+    }
+}
+
+/// The file is refused by SQLite itself.
+fn refused(path: &Path, what: &str, cause: &sqlx::Error) -> StoreError {
+    let (path, message) = (path.display().to_string(), format!("{what}: {cause}"));
+    StoreError::File { path, message, trouble: super::trouble::of(cause) }
 }
 
 /// Looks whether a copy can be read and is sound.
@@ -149,10 +189,15 @@ fn prepare_file(path: &Path) -> StoreResult<()> {
 }
 
 fn restrict(path: &Path) -> StoreResult<()> {
+    let has = fs::metadata(path).map(|file| file.permissions().mode() & 0o777);
+    // On a file system that cannot be written, reading goes on.
+    if has.is_ok_and(|mode| mode == FILE_MODE) {
+        return Ok(());
+    }
     fs::set_permissions(path, fs::Permissions::from_mode(FILE_MODE))
         .map_err(|cause| file_error(path, format!("its mode cannot be set: {cause}")))
 }
 
 pub(super) fn file_error(path: &Path, message: String) -> StoreError {
-    StoreError::File { path: path.display().to_string(), message }
+    StoreError::File { path: path.display().to_string(), message, trouble: None }
 }

@@ -152,6 +152,7 @@ impl Store {
             _ => error.map(str::to_owned),
         };
         let finished = again.is_none().then(|| now.as_millisecond());
+        let _turn = self.turn().await;
         sqlx::query(
             "UPDATE outbox SET state = ?, attempts = attempts + ?, claimed_until_ms = NULL,
                     not_before_ms = coalesce(?, not_before_ms), finished_ms = ?, last_error = ?

@@ -1,6 +1,7 @@
 //! Roll-ups, and the small values of the `meta` table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{civil::Date, tz::TimeZone};
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -16,8 +17,10 @@ use crate::domain::{
 
 /// The zone that the days of the roll-ups are in.
 const ZONE: &str = "rollup_zone";
-/// Set while a first load has not written its sums.
+/// Begins the key of a mark: set while a first load of a source has not written its sums.
 const UNFINISHED: &str = "rollup_unfinished";
+/// Counts how often they were built anew: sums that were begun before are in them already.
+const EPOCH: &str = "rollup_epoch";
 /// Counts the rows that were ever added, and where that count stood when they were put together.
 const PARTS: &str = "rollup_parts";
 const COMPACTED: &str = "rollup_compacted";
@@ -91,8 +94,46 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn rollups_are_sound(&self, zone: &TimeZone) -> StoreResult<bool> {
-        let same_zone = self.meta(ZONE).await?.is_some_and(|known| known == zone_name(zone));
-        Ok(same_zone && self.meta(UNFINISHED).await?.is_none())
+        Ok(self.rollups_have_zone(zone).await? && self.unfinished_marks().await?.is_empty())
+    }
+
+    /// Whether they must be built anew: the days are in another zone, or a first load was cut off. One
+    /// that runs in this process writes its sums itself.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn rollups_want_a_rebuild(&self, zone: &TimeZone) -> StoreResult<bool> {
+        let marks = self.unfinished_marks().await?;
+        let loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let runs = |mark: &String| loading.iter().any(|source| *mark == mark_of(source));
+        Ok(!self.rollups_have_zone(zone).await? || !marks.iter().all(runs))
+    }
+
+    async fn rollups_have_zone(&self, zone: &TimeZone) -> StoreResult<bool> {
+        Ok(self.meta(ZONE).await?.is_some_and(|known| known == zone_name(zone)))
+    }
+
+    async fn unfinished_marks(&self) -> StoreResult<Vec<String>> {
+        sqlx::query_scalar("SELECT key FROM meta WHERE substr(key, 1, length(?1)) = ?1")
+            .bind(UNFINISHED)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read meta"))
+    }
+
+    /// How often the roll-ups were built anew.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn rollup_epoch(&self) -> StoreResult<Option<String>> {
+        self.meta(EPOCH).await
+    }
+
+    /// A first load of a source runs until this is dropped.
+    pub fn begin_loading(&self, source: &str) -> Loading {
+        let loading = Arc::clone(&self.loading);
+        loading.lock().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned());
+        Loading { loading, source: source.to_owned() }
     }
 
     /// A value of the `meta` table.
@@ -209,20 +250,37 @@ impl Write {
             .map_err(on("read meta"))
     }
 
-    /// Marks the roll-ups as lacking the sums of a first load, or as whole again.
+    /// Marks the roll-ups as lacking the sums of a source's first load.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn mark_rollups_unfinished(&mut self, unfinished: bool) -> StoreResult<()> {
-        if unfinished {
-            return self.set_meta(UNFINISHED, "1").await;
-        }
-        sqlx::query("DELETE FROM meta WHERE key = ?")
-            .bind(UNFINISHED)
+    pub async fn mark_rollups_unfinished(&mut self, source: &str) -> StoreResult<()> {
+        self.set_meta(&mark_of(source), "1").await
+    }
+
+    /// Takes the mark of a source away, or all marks.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn mark_rollups_finished(&mut self, source: Option<&str>) -> StoreResult<()> {
+        let sql = match source {
+            Some(_) => "DELETE FROM meta WHERE key = ?1",
+            None => "DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1",
+        };
+        sqlx::query(sql)
+            .bind(source.map_or_else(|| UNFINISHED.to_owned(), mark_of))
             .execute(&mut *self.transaction)
             .await
             .map_err(on("write meta"))?;
         Ok(())
+    }
+
+    /// How often the roll-ups were built anew.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn rollup_epoch(&mut self) -> StoreResult<Option<String>> {
+        self.meta(EPOCH).await
     }
 
     /// Empties the roll-ups, for a rebuild with days in this zone.
@@ -231,12 +289,31 @@ impl Write {
     /// When the database cannot be written.
     pub async fn clear_rollups(&mut self, zone: &TimeZone) -> StoreResult<()> {
         self.set_meta(ZONE, &zone_name(zone)).await?;
+        let epoch = self.meta(EPOCH).await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        self.set_meta(EPOCH, &(epoch + 1).to_string()).await?;
         sqlx::query("DELETE FROM rollup")
             .execute(&mut *self.transaction)
             .await
             .map_err(on("empty the roll-ups"))?;
         Ok(())
     }
+}
+
+/// A first load that runs.
+#[derive(Debug)]
+pub struct Loading {
+    loading: Arc<Mutex<BTreeSet<String>>>,
+    source: String,
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.source);
+    }
+}
+
+fn mark_of(source: &str) -> String {
+    format!("{UNFINISHED}:{source}")
 }
 
 fn zone_name(zone: &TimeZone) -> String {

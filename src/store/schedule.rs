@@ -89,6 +89,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn schedule(&self, job: &str, next_due: Timestamp) -> StoreResult<()> {
+        let _turn = self.turn().await;
         sqlx::query(
             "INSERT INTO schedule (job, next_due_ms) VALUES (?, ?)
                      ON CONFLICT (job) DO NOTHING",
@@ -106,6 +107,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn bring_forward(&self, job: &str, to: Timestamp) -> StoreResult<()> {
+        let _turn = self.turn().await;
         sqlx::query(
             "UPDATE schedule SET next_due_ms = min(next_due_ms, ?2), wanted_ms = ?2 WHERE job = ?1",
         )
@@ -122,6 +124,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn postpone(&self, job: &str, to: Timestamp) -> StoreResult<()> {
+        let _turn = self.turn().await;
         sqlx::query("UPDATE schedule SET next_due_ms = max(next_due_ms, ?2) WHERE job = ?1")
             .bind(job)
             .bind(to.as_millisecond())
@@ -142,6 +145,7 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> StoreResult<Option<i64>> {
+        let _turn = self.turn().await;
         sqlx::query_scalar(
             "INSERT INTO schedule (job, next_due_ms, run, holder, lease_until_ms, last_started_ms)
              VALUES (?1, ?3, 1, ?2, ?4, ?3)
@@ -165,6 +169,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn free_job(&self, job: &str, holder: &str) -> StoreResult<()> {
+        let _turn = self.turn().await;
         sqlx::query(
             "UPDATE schedule SET holder = NULL, lease_until_ms = NULL
              WHERE job = ?1 AND holder = ?2",
@@ -182,6 +187,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn job_ran(&self, ran: &Ran<'_>) -> StoreResult<()> {
+        let _turn = self.turn().await;
         sqlx::query(
             "INSERT INTO schedule (job, next_due_ms, last_started_ms, last_finished_ms,
                                    last_outcome, failures, last_success_ms)

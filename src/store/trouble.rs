@@ -61,17 +61,21 @@ impl StoreError {
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
             StoreError::Damaged(_) => Some(Trouble::Damaged),
-            StoreError::Database { cause, .. } => {
-                let code = cause.as_database_error()?.code()?.parse::<u32>().ok()?;
-                match code & 0xff {
-                    8 => Some(Trouble::ReadOnly),
-                    10 => Some(Trouble::Unreadable),
-                    11 | 26 => Some(Trouble::Damaged),
-                    13 => Some(Trouble::DiskFull),
-                    _ => None,
-                }
-            }
+            StoreError::Database { cause, .. } => of(cause),
+            StoreError::File { trouble, .. } => *trouble,
             _ => None,
         }
+    }
+}
+
+/// What a database error says about the file.
+pub(super) fn of(cause: &sqlx::Error) -> Option<Trouble> {
+    let code = cause.as_database_error()?.code()?.parse::<u32>().ok()?;
+    match code & 0xff {
+        8 => Some(Trouble::ReadOnly),
+        10 => Some(Trouble::Unreadable),
+        11 | 26 => Some(Trouble::Damaged),
+        13 => Some(Trouble::DiskFull),
+        _ => None,
     }
 }

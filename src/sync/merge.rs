@@ -35,7 +35,18 @@ impl Batch {
         for part in &mut self.parts {
             if part.object == Object::Lead {
                 part.records.retain(|record| forgotten.name_of(&record.id).is_none());
-                part.gone.retain(|gone| forgotten.name_of(&gone.id).is_none());
+                part.gone.iter_mut().for_each(|gone| {
+                    let into = gone.into.as_ref().and_then(|into| forgotten.name_of(into));
+                    gone.into = into.or(gone.into.take());
+                });
+                // Who was merged into another counts once; who is deleted still counts.
+                part.gone.retain_mut(|gone| match forgotten.name_of(&gone.id) {
+                    Some(name) => {
+                        gone.id = name;
+                        gone.into.is_some()
+                    }
+                    None => true,
+                });
             }
             part.records.iter_mut().for_each(|record| forgotten.apply(record));
         }

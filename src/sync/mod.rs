@@ -110,8 +110,11 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
     let mut waiting = Vec::new();
     if sync.source.provides(Object::ActivityLink, "activity") {
         let found = sync.store.waiting_hand_offs(sync.name, started).await?;
+        // The source knows nobody by the name of somebody who is forgotten.
+        let known = |lead: Option<String>| lead.filter(|lead| !forget::is_pseudonym(lead));
+        let found = found.into_iter();
         waiting =
-            found.into_iter().map(|(opportunity, lead)| Waiting { opportunity, lead }).collect();
+            found.map(|(deal, lead)| Waiting { opportunity: deal, lead: known(lead) }).collect();
     }
     let full = sync.full != Full::No;
     let reading = sync.source.read(ReadRequest { cursors, started, full, waiting }, sender);

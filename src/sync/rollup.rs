@@ -22,10 +22,7 @@ pub(super) const SUMS_MAX: usize = 250_000;
 /// # Errors
 /// When the database cannot be read or written; nothing is changed then.
 pub async fn refresh(store: &Store, zone: &TimeZone) -> StoreResult<()> {
-    if store.rollups_are_sound(zone).await? {
-        return Ok(());
-    }
-    rebuild(store, zone).await
+    if store.rollups_want_a_rebuild(zone).await? { rebuild(store, zone).await } else { Ok(()) }
 }
 
 /// Empties the roll-ups and works them out from the records.
@@ -43,7 +40,7 @@ pub async fn rebuild(store: &Store, zone: &TimeZone) -> StoreResult<()> {
         rebuild_opportunities(&mut write, &source, zone, &mut deltas).await?;
     }
     write.add_to_cells(&deltas.take()).await?;
-    write.mark_rollups_unfinished(false).await?;
+    write.mark_rollups_finished(None).await?;
     write.commit().await
 }
 

@@ -17,9 +17,9 @@ use crate::sources::{Gone, Page, Part, id_hash};
 use crate::store::{
     Store, StoreResult, Write,
     changes::Change,
-    forget::Forgotten,
+    forget::{Forgotten, is_pseudonym},
     records::{Loaded, Tombstone},
-    rollups::MonthChange,
+    rollups::{Loading, MonthChange},
 };
 
 /// What follows a record when it is merged into another: object, and the field that names it.
@@ -54,7 +54,13 @@ pub(super) struct Writer<'a> {
 enum Load {
     /// The source was never read, so what this sync has not written is not there: nothing has to be
     /// looked up, and the roll-ups are written at the end.
-    First { written: HashSet<u32, BuildHasherDefault<Mixer>>, opportunities: bool },
+    First {
+        written: HashSet<u32, BuildHasherDefault<Mixer>>,
+        opportunities: bool,
+        /// What was built anew since holds what was written before.
+        epoch: Option<String>,
+        _loading: Loading,
+    },
     /// Anything may be stored.
     Later,
 }
@@ -81,7 +87,12 @@ impl<'a> Writer<'a> {
     ) -> StoreResult<Writer<'a>> {
         rollup::refresh(store, zone).await?;
         let load = match first {
-            true => Load::First { written: HashSet::default(), opportunities: false },
+            true => Load::First {
+                written: HashSet::default(),
+                opportunities: false,
+                epoch: store.rollup_epoch().await?,
+                _loading: store.begin_loading(source),
+            },
             false => Load::Later,
         };
         let has_faults = store.has_faults(source).await?;
@@ -114,7 +125,10 @@ impl<'a> Writer<'a> {
         let mut write = self.store.begin().await?;
         let mut batch = merge::batch(pages);
         self.report.read += batch.read;
+        // Nobody can be forgotten while this transaction is open.
+        self.forgotten = self.store.forgotten(self.source).await?;
         batch.forget(&self.forgotten);
+        self.keep_pseudonyms(&mut write, &mut batch).await?;
         self.take_followers(&mut write, &mut batch).await?;
         let mut changes = Vec::new();
         for part in std::mem::take(&mut batch.parts) {
@@ -132,7 +146,7 @@ impl<'a> Writer<'a> {
         }
         self.note(&mut write, &batch).await?;
         write.commit().await?;
-        if let Load::First { written, opportunities } = &mut self.load {
+        if let Load::First { written, opportunities, .. } = &mut self.load {
             written.extend(changes.iter().flat_map(|c| c.put.iter().map(|r| key(c.object, &r.id))));
             *opportunities |= changes.iter().any(|c| c.object == Object::Opportunity);
         }
@@ -143,14 +157,21 @@ impl<'a> Writer<'a> {
     /// could not read everything. After a transaction that failed they stay marked as unfinished, and
     /// the next sync builds them anew.
     pub async fn finish(&mut self) -> StoreResult<()> {
-        if self.failed || matches!(self.load, Load::Later) {
+        let (mut deltas, mut months) = self.fed().await;
+        let Load::First { epoch, .. } = &self.load else { return Ok(()) };
+        if self.failed {
             return Ok(());
         }
-        let (mut deltas, mut months) = self.fed().await;
         months.extend(deltas.take());
         let mut write = self.store.begin().await?;
-        write.add_to_cells(&months).await?;
-        write.mark_rollups_unfinished(false).await?;
+        if write.rollup_epoch().await? == *epoch {
+            write.add_to_cells(&months).await?;
+            write.mark_rollups_finished(Some(self.source)).await?;
+        } else {
+            // They were built anew meanwhile and hold a part of these sums; the next sync builds them
+            // once more.
+            write.mark_rollups_unfinished(self.source).await?;
+        }
         write.commit().await
     }
 
@@ -208,6 +229,28 @@ impl<'a> Writer<'a> {
                     let survivor = record.get(field).and_then(|id| survivors.get(id)).cloned();
                     record.set(field, survivor);
                     part.records.push(record);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A vendor that has deleted a person tells no lead any more; who was forgotten stays the lead.
+    async fn keep_pseudonyms(&self, write: &mut Write, batch: &mut Batch) -> StoreResult<()> {
+        if self.forgotten.is_empty() {
+            return Ok(());
+        }
+        let deals = batch.parts.iter_mut().filter(|part| part.object == Object::Opportunity);
+        for part in deals {
+            let lost = |record: &&mut Record| record.get("lead").is_none();
+            let ids: Vec<String> =
+                part.records.iter_mut().filter(lost).map(|record| record.id.clone()).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let stored = write.values(self.source, Object::Opportunity, &ids).await?;
+            for record in part.records.iter_mut().filter(lost) {
+                let old = stored.get(&record.id).and_then(|(old, _)| old.get("lead"));
+                if let Some(old) = old.filter(|old| is_pseudonym(old)) {
+                    record.set("lead", Some(old.to_owned()));
                 }
             }
         }
@@ -284,7 +327,7 @@ impl<'a> Writer<'a> {
         }
         let first = matches!(self.load, Load::First { .. });
         if first {
-            write.mark_rollups_unfinished(true).await?;
+            write.mark_rollups_unfinished(self.source).await?;
         }
         let nothing_belongs = matches!(self.load, Load::First { opportunities: false, .. });
         let months = if nothing_belongs && is_empty(deals) && leads.is_none_or(Changes::is_new) {

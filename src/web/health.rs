@@ -15,7 +15,7 @@ const OUTBOX_LATE_SECS: i64 = 3_600;
 /// The process answers and its tick moves.
 pub async fn healthy(State(web): Asked) -> Response {
     let ground = web.ground();
-    match ground.pulse.ailment(ground.clock.now()) {
+    match ground.pulse.ailment() {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
@@ -38,7 +38,7 @@ pub async fn checks(ground: &Ground) -> Vec<(String, Result<(), String>)> {
     let now = ground.clock.now();
     let mut checks = vec![
         ("database".to_owned(), ground.store.answers().await.map_err(|error| error.to_string())),
-        ("tick".to_owned(), ground.pulse.ailment(now).map_or(Ok(()), Err)),
+        ("tick".to_owned(), ground.pulse.ailment().map_or(Ok(()), Err)),
     ];
     let states = ground.store.source_states().await.unwrap_or_default();
     let after = ground.settings.alerts.source_stale.after_secs;

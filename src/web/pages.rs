@@ -80,7 +80,7 @@ pub async fn overview(State(web): Asked) -> Page {
         "overview",
         "Overview",
         context! {
-            ailment => ground.pulse.ailment(now),
+            ailment => ground.pulse.ailment(),
             checked => day_time_zone(board.at, zone),
             complete => board.data_as_of.map(|at| day_time_zone(at, zone)),
             plan_errors => &board.plan_errors,
@@ -120,10 +120,9 @@ pub async fn alert(State(web): Asked, Path(id): Path<i64>) -> Page {
     let ground = web.ground();
     let zone = &ground.settings.company.zone;
     let row = ground.store.alert(id).await?.ok_or(PageError::Missing)?;
-    let steps = ground.store.transitions_between(row.since, Timestamp::MAX).await?;
+    let steps = ground.store.transitions_of(id).await?;
     let steps: Vec<[String; 4]> = steps
         .into_iter()
-        .filter(|step| step.alert == id)
         .map(|step| {
             let told = if step.sent { "told" } else { "not told" };
             [day_time(step.at, zone), step.kind, told.to_owned(), step.reason]

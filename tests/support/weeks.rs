@@ -355,13 +355,13 @@ impl Weeks {
             self.step(None).await;
             self.pass(1);
         }
-        for _ in 0..60 {
+        for _ in 0..20 {
             let counts = self.store.outbox_counts().await.unwrap();
             if counts.pending == 0 && self.store.oldest_due(Timestamp::MAX).await.unwrap().is_none()
             {
                 break;
             }
-            self.pass(30);
+            self.pass(100);
             self.step(None).await;
         }
         // Everything that has happened is read.
