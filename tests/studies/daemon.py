@@ -38,7 +38,7 @@ name = "leads"
 from = "2026-01-01"
 to = "2036-01-01"
 leads = 5000000
-every = "year"
+every = "quarter"
 """
 
 
