@@ -182,8 +182,13 @@ async fn check_upkeep(settings: &Settings, report: &mut Report) {
     if backup.enabled {
         let folder = backup.directory.display();
         // It is the daemon that makes the folder, so that it is its own.
-        let there = backup.directory.ancestors().find(|path| path.exists());
-        match there.map(std::fs::metadata) {
+        let here = std::path::Path::new(".");
+        let above = backup
+            .directory
+            .ancestors()
+            .map(|path| if path.as_os_str().is_empty() { here } else { path });
+        let mut there = above.filter(|path| path.exists());
+        match there.next().map(std::fs::metadata) {
             Some(Ok(found)) if found.is_dir() && !found.permissions().readonly() => {
                 report.ok("backup", &format!("each night into {folder}"));
             }
