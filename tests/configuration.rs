@@ -106,3 +106,12 @@ fn a_key_that_the_environment_cannot_reach_works_and_is_warned_about() {
     assert!(settings.teams.contains_key("Inside-Sales"));
     assert_eq!(settings.warnings.len(), 1);
 }
+
+#[test]
+fn a_password_in_the_mail_servers_address_is_refused_and_not_repeated() {
+    let toml = "[email]\nsmtp = \"smtp://paceline:hunter2@mail.example.com:587\"\nfrom = \"p@example.com\"\n";
+    let problems = support::settings_in(std::path::Path::new("somewhere"), toml).unwrap_err();
+    let told = problems.to_string();
+    assert!(told.contains("`email.smtp`") && told.contains("password = { file"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}

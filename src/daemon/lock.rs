@@ -1,8 +1,9 @@
 //! Who may run: one daemon on a database, and one holder of a job's lease. Both die with their process.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
+
+use crate::store::open;
 
 /// The lock that a daemon holds on its database. It dies with the process.
 #[derive(Debug)]
@@ -16,23 +17,9 @@ impl Lock {
     /// # Errors
     /// A sentence, when another daemon has it.
     pub fn take(database: &Path) -> Result<Lock, String> {
-        // Two names of one file must not give two locks.
-        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-        let path: PathBuf = database.with_extension("lock");
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
-        }
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| format!("{} cannot be made: {error}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(_) => Err(format!(
+        match open::take_lock(database).map_err(|error| error.to_string())? {
+            Some(file) => Ok(Lock { _file: file }),
+            None => Err(format!(
                 "another paceline runs on {}: stop it first, or use another `[database] url`",
                 database.display()
             )),

@@ -90,9 +90,18 @@ impl Store {
         }
         if applied > 0 {
             // A daemon of the older version must not find the shape changed beneath it.
-            let _lock = if alone { None } else { Some(lock_against_daemon(path)?) };
+            let lock = if alone { None } else { take_lock(path)? };
+            if lock.is_none() && !alone {
+                let message = "is used by a daemon of an older version: restart the daemon first";
+                return Err(file_error(path, message.to_owned()));
+            }
             self.keep_copy(path, applied).await?;
+            return self.run_migrations(path).await;
         }
+        self.run_migrations(path).await
+    }
+
+    async fn run_migrations(&self, path: &Path) -> StoreResult<()> {
         MIGRATIONS
             .run(&self.pool)
             .await
@@ -132,24 +141,27 @@ async fn may_be_used_again(connection: &mut SqliteConnection) -> Result<bool, sq
     Ok(!connection.is_in_transaction())
 }
 
-/// Takes the daemon's lock for as long as the file is kept open.
-fn lock_against_daemon(path: &Path) -> StoreResult<fs::File> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let lock = path.with_extension("lock");
-    let made = OpenOptions::new()
+/// Takes the lock that the daemon holds on a database, for as long as the file is kept open: it dies
+/// with its process. Nothing where somebody else has it.
+///
+/// # Errors
+/// When the lock's file cannot be made.
+pub fn take_lock(database: &Path) -> StoreResult<Option<fs::File>> {
+    // Two names of one file must not give two locks.
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let path = database.with_extension("lock");
+    let failed = |cause: std::io::Error| file_error(&path, format!("cannot be made: {cause}"));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(FILE_MODE)
-        .open(&lock)
-        .map_err(|cause| file_error(&lock, format!("cannot be made: {cause}")))?;
-    match made.try_lock() {
-        Ok(()) => Ok(made),
-        Err(_) => {
-            let message = "is used by a daemon of an older version: restart the daemon first";
-            Err(file_error(&path, message.to_owned()))
-        }
-    }
+        .open(&path)
+        .map_err(failed)?;
+    Ok(file.try_lock().is_ok().then_some(file))
 }
 
 /// The file is refused by SQLite itself.
