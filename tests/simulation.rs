@@ -1,14 +1,11 @@
 //! The whole daemon through weeks of faults: no record is lost or counted twice, each digest reaches
-//! each team once, everything that was to be told arrives. A seed that failed is kept here.
+//! each team once, everything that was to be told arrives. Seeds 1 to 3 once failed, and stay.
 
 mod support;
 #[path = "support/weeks.rs"]
 mod weeks;
 
 use weeks::Weeks;
-
-/// Seeds that once failed.
-const KEPT: [u64; 0] = [];
 
 async fn live(seed: u64, count: usize) {
     let mut weeks = Weeks::new(seed).await;
@@ -36,11 +33,4 @@ async fn fifty_more_weeks_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_fifty_weeks_lose_nothing() {
     live(4, 50).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn seeds_that_once_failed_lose_nothing() {
-    for seed in KEPT {
-        live(seed, 50).await;
-    }
 }

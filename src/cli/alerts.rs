@@ -148,8 +148,7 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
         out.push('\n');
     }
     out.push_str("\nHistory\n");
-    let history = store.transitions_between(row.since, Timestamp::MAX).await?;
-    for step in history.iter().filter(|step| step.alert == id) {
+    for step in store.transitions_of(id).await? {
         let told = if step.sent { "told" } else { "not told" };
         let at = day_time(step.at, zone);
         out.push_str(&format!("  {at}  {} ({told}): {}\n", step.kind, step.reason));

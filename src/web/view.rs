@@ -66,8 +66,7 @@ fn pace(board: &Board, row: &PaceRow, currency: &str) -> Pace {
     let arithmetic = match row.pace {
         None => "the plan wants nothing by now".to_owned(),
         Some(pace) => format!(
-            "{so_far} ÷ {} = {}; the plan to date is {} times the {:.1} % of its business days that \
-             are over",
+            "{so_far} ÷ {} = {}; the plan to date is {} times the {:.1} % that it wants by now",
             amount(row.plan_to_date),
             percent(pace),
             amount(to_f64(row.goal_value)),
