@@ -3,7 +3,7 @@
 #   bash tests/real_sinks.sh target/release/paceline
 #
 # The mail server is aiosmtpd, the judges of Slack's messages are slack_sdk and the JSON schema of
-# Block Kit. Everything listens on loopback only and ends with this script.
+# Block Kit. TLS with a private authority and an HTTPS proxy are tried for sources too. Everything listens on loopback only and ends with this script.
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: bash tests/real_sinks.sh PACELINE" >&2; exit 2; }
@@ -27,7 +27,7 @@ certificates() {
     openssl req -x509 $key -days 2 -subj "/CN=Test authority" -keyout ca.key -out ca.pem
     # shellcheck disable=SC2086
     openssl req -new $key -subj "/CN=localhost" -keyout server.key -out server.csr
-    printf '%s\n' "subjectAltName = IP:127.0.0.1, DNS:localhost" "basicConstraints = CA:FALSE" \
+    printf '%s\n' "subjectAltName = IP:127.0.0.1, DNS:localhost, DNS:*.paceline.test" "basicConstraints = CA:FALSE" \
         "extendedKeyUsage = serverAuth" >server.ext
     openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
         -extfile server.ext -out server.pem
@@ -36,3 +36,4 @@ certificates() {
 
 schema="$here/../../shared/specs/slack/block-kit.schema.json"
 timeout --foreground 110 "$venv/bin/python" "$here/real_sinks.py" "$paceline" "$work" "$schema"
+timeout --foreground 300 "$venv/bin/python" "$here/real_tls.py" "$paceline" "$work"

@@ -242,6 +242,15 @@ async fn a_property_that_the_account_does_not_have_is_named_by_check() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_missing_or_empty_is_named_and_no_outage() {
+    let account = Account::new("").await;
+    std::fs::write(account.folder.path().join("token"), "\n").unwrap();
+    let error = account.try_sync(Full::No).await.unwrap_err();
+    assert!(error.contains("the secret is empty") && error.contains("`token`"), "{error}");
+    assert!(!error.contains("outage"), "{error}");
+}
+
+#[tokio::test]
 async fn an_empty_account_is_complete_and_grows() {
     let account = Account::new("").await;
     assert_eq!(account.sync().await.changed, 0);

@@ -117,7 +117,7 @@ fn table(settings: &Settings, rows: &[AlertRow]) -> output::Table {
             vec![summary, row.id.to_string(), row.state.clone(), day_time(row.since, zone)]
         })
         .collect();
-    output::Table { header: vec!["alert", "id", "state", "since"], rows }
+    output::Table::new(vec!["alert", "id", "state", "since"], rows)
 }
 
 async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
@@ -140,20 +140,30 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
     for (label, line) in &finding.lines {
         out.push_str(&format!("{label:<10} {line}\n"));
     }
-    out.push_str(&format!("\nRecords: {}\n", finding.records_total));
-    for record in &finding.records {
-        let url = record.url.as_deref().unwrap_or_default();
-        let line = format!("  {}/{} {} {url}", record.source, record.object, record.id);
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
     out.push_str("\nHistory\n");
     for step in store.transitions_of(id).await? {
         let told = if step.sent { "told" } else { "not told" };
         let at = day_time(step.at, zone);
         out.push_str(&format!("  {at}  {} ({told}): {}\n", step.kind, step.reason));
     }
+    out.push_str(&records_heading(&finding));
+    for record in &finding.records {
+        let url = record.url.as_deref().unwrap_or_default();
+        let line = format!("  {}/{} {} {url}", record.source, record.object, record.id);
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
     output::text(&out)
+}
+
+/// How many records there are, and how many of them are kept with the alert.
+fn records_heading(finding: &Finding) -> String {
+    let kept = finding.records.len();
+    match finding.records_total {
+        0 => String::new(),
+        all if all > kept => format!("\nRecords: {all}, of which the first {kept}\n"),
+        all => format!("\nRecords: {all}\n"),
+    }
 }
 
 async fn test(global: &Global, settings: &Settings, team: Option<&str>) -> CliResult {

@@ -35,7 +35,7 @@ impl Report {
 
 pub async fn run(global: &Global) -> CliResult {
     let mut report = Report::default();
-    let settings = match Settings::load(&global.config) {
+    let settings = match Settings::load(&global.config_file()) {
         Ok(settings) => settings,
         Err(problems) => {
             report.fail("configuration", &problems.to_string());

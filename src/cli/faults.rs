@@ -29,7 +29,7 @@ pub async fn run(global: &Global) -> CliResult {
             ]
         })
         .collect();
-    let table = output::Table { header: vec!["record", "fault", "where", "what"], rows };
+    let table = output::Table::new(vec!["record", "fault", "where", "what"], rows);
     if global.format == Format::Csv {
         return table.csv();
     }

@@ -1,10 +1,11 @@
 //! `paceline followups`
 
 use clap::Subcommand;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
 use super::{CliError, CliResult, Format, Global, open, output};
-use crate::alerts::message::{day_time, percent};
+use crate::alerts::message::percent;
 use crate::domain::Object;
 use crate::evaluate::Snapshot;
 use crate::handoff::{HandOff, Ledger, Verdict, summarise, summary::duration_text};
@@ -149,15 +150,21 @@ fn table(snapshot: &Snapshot<'_>, shown: &[&HandOff]) -> output::Table {
             vec![
                 format!("{}{number}", row.opportunity.id),
                 snapshot.facts.owner_name(owner).to_owned(),
-                day_time(row.handed_off_at, zone),
-                day_time(row.due_at, zone),
-                row.first_touch_at.map_or("–".to_owned(), |at| day_time(at, zone)),
+                short_time(row.handed_off_at, zone),
+                short_time(row.due_at, zone),
+                row.first_touch_at.map_or("–".to_owned(), |at| short_time(at, zone)),
                 row.verdict.name().replace('_', " "),
             ]
         })
         .collect();
     let header = vec!["id", "owner", "handed off", "due", "first touch", "verdict"];
-    output::Table { header, rows }
+    output::Table { header, rows, texts: &[0, 1, 5] }
+}
+
+/// `27 Nov 14:05`: three of these and a name fit into a line.
+fn short_time(at: Timestamp, zone: &TimeZone) -> String {
+    let local = zone.to_datetime(at);
+    jiff::fmt::strtime::format("%-d %b %H:%M", local).unwrap_or_else(|_| local.to_string())
 }
 
 fn closing_line(ledger: &Ledger) -> String {

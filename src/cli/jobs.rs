@@ -40,6 +40,7 @@ pub async fn run(global: &Global) -> CliResult {
                 vec![name, last, day_time(row.next_due, zone), outcome]
             })
             .collect(),
+        texts: &[0, 3],
     };
     match global.format {
         Format::Csv => table.csv(),

@@ -44,12 +44,16 @@ struct Args {
     command: Command,
 }
 
+/// Where a configuration is looked for, the first first.
+const CONFIG_FILES: [&str; 2] = ["config/paceline.toml", "paceline.toml"];
+
 /// Flags that every command takes.
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// The configuration file; `PACELINE__…` variables are laid over it.
-    #[arg(long, global = true, default_value = "config/paceline.toml", value_name = "FILE")]
-    config: PathBuf,
+    /// Without it: config/paceline.toml, else paceline.toml, in this folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The clock: what happened after it has not happened yet.
     #[arg(long, global = true, value_name = "RFC3339")]
     as_of: Option<Timestamp>,
@@ -186,7 +190,13 @@ impl Global {
     }
 
     fn settings(&self) -> Result<Settings, CliError> {
-        Ok(Settings::load(&self.config)?)
+        Ok(Settings::load(&self.config_file())?)
+    }
+
+    /// The file that was named, or the one that lies here.
+    fn config_file(&self) -> PathBuf {
+        let here = CONFIG_FILES.iter().map(PathBuf::from).find(|file| file.exists());
+        self.config.clone().or(here).unwrap_or_else(|| CONFIG_FILES[0].into())
     }
 
     fn shows_progress(&self) -> bool {

@@ -89,7 +89,7 @@ fn table(rows: &[PaceRow], currency: &str) -> output::Table {
         .collect();
     let header =
         vec!["goal", "metric", "so far", "by now", "in all", "pace", "needed/day", "state"];
-    output::Table { header, rows }
+    output::Table::new(header, rows)
 }
 
 /// For people the goal stands once, above its stages.
@@ -106,7 +106,7 @@ fn grouped(table: output::Table) -> output::Table {
         );
     }
     let header = std::iter::once("goal").chain(table.header.into_iter().skip(2)).collect();
-    output::Table { header, rows }
+    output::Table::new(header, rows)
 }
 
 fn closing_line(rows: &[PaceRow], unmeasured: &[&str]) -> String {

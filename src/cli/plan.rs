@@ -172,5 +172,5 @@ fn periods_table(plans: &[GoalPlan]) -> output::Table {
         }
     }
     let header = vec!["goal", "from", "to", "visits", "leads", "mqls", "opps", "wins", "revenue"];
-    output::Table { header, rows }
+    output::Table::new(header, rows)
 }

@@ -201,7 +201,7 @@ fn text_table(table: &RateTable) -> output::Table {
     }
     add("total".into(), &table.total);
     let header = vec!["", "entered", "mature", "converted", "rate", "95 %", "p50", "p90"];
-    output::Table { header, rows }
+    output::Table::new(header, rows)
 }
 
 /// A stage's plural.

@@ -4,9 +4,12 @@
 mod chart;
 mod guard;
 mod health;
+mod listener;
 mod metrics;
 mod pages;
 mod view;
+
+pub use metrics::METRICS;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,7 +79,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 
 /// Serves until the task is dropped.
 pub async fn serve(listener: TcpListener, web: Web) {
-    if let Err(error) = axum::serve(listener, router(web)).await {
+    if let Err(error) = axum::serve(listener::Limited::new(listener), router(web)).await {
         tracing::error!(%error, "the status page is not served any more");
     }
 }

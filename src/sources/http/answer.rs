@@ -100,7 +100,7 @@ pub(super) enum Trouble {
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
     #[error("{0}")]
-    Fatal(String),
+    NoSecret(String),
 }
 
 impl Trouble {
@@ -112,7 +112,7 @@ impl Trouble {
     pub fn tries_max(&self, usual: u32, slow: u32) -> u32 {
         match self {
             Trouble::Slow | Trouble::TooLarge(_) => slow,
-            Trouble::Broken(_) | Trouble::Fatal(_) => usual,
+            Trouble::Broken(_) | Trouble::NoSecret(_) => usual,
         }
     }
 }

@@ -226,7 +226,7 @@ impl Api {
                     }
                     Meaning::Gone => return Err(SourceError::NotThere(request.operation.clone())),
                 },
-                Err(Trouble::Fatal(why)) => return Err(self.unusable(request, &why)),
+                Err(Trouble::NoSecret(why)) => return Err(self.no_secret(request, &why)),
                 Err(trouble) => {
                     (None, trouble.to_string(), trouble.tries_max(BROKEN_TRIES_MAX, SLOW_TRIES_MAX))
                 }
@@ -268,7 +268,7 @@ impl Api {
     fn credential(&self) -> Result<Option<String>, Trouble> {
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
         if let (None, Auth::Bearer(secret)) = (credential.as_ref(), &self.auth) {
-            let token = secret.reveal().map_err(|error| Trouble::Fatal(error.to_string()))?;
+            let token = secret.reveal().map_err(|error| Trouble::NoSecret(error.to_string()))?;
             *credential = Some(format!("Bearer {}", token.trim()));
         }
         Ok(credential.clone())
@@ -289,6 +289,14 @@ impl Api {
             place: self.place.clone(),
             message: format!("{}: {why}", request.operation),
             mend: format!("put a valid secret where `{key}` points to"),
+        }
+    }
+
+    fn no_secret(&self, request: &Request, why: &str) -> SourceError {
+        SourceError::At {
+            place: self.place.clone(),
+            message: format!("{}: {why}", request.operation),
+            mend: "make what `token` points to readable for the daemon's user, and not empty".into(),
         }
     }
 
