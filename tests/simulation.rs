@@ -2,13 +2,16 @@
 //! each team once, everything that was to be told arrives. Seeds 1 to 3 once failed, and stay.
 
 mod support;
-#[path = "support/weeks.rs"]
+#[path = "support/weeks/mod.rs"]
 mod weeks;
 
 use weeks::Weeks;
 
+/// A sync every so many hours.
+const SYNC_HOURS: i64 = 12;
+
 async fn live(seed: u64, count: usize) {
-    let mut weeks = Weeks::new(seed).await;
+    let mut weeks = Weeks::new(seed, SYNC_HOURS).await;
     weeks.live(count).await;
     let tally = &weeks.tally;
     assert!(tally.kills > 0 && tally.failed_syncs > 0 && tally.clock_steps > 0, "{tally:?}");

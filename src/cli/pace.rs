@@ -42,7 +42,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         }
     }
     super::plan_in_order(&snapshot.plan_errors)?;
-    let behind = rows.iter().filter(|row| row.state == State::Behind).count();
+    let behind = rows.iter().filter(|row| row.state() == State::Behind).count();
     if args.fail_when_behind && behind > 0 {
         return Err(CliError::Behind(format!("{behind} rows are behind")));
     }
@@ -66,7 +66,7 @@ fn table(rows: &[PaceRow], currency: &str) -> output::Table {
     };
     let mut sorted: Vec<&PaceRow> = rows.iter().collect();
     sorted.sort_by(|a, b| {
-        let key = |row: &PaceRow| (row.state != State::Behind, row.goal.clone());
+        let key = |row: &PaceRow| (row.state() != State::Behind, row.goal.clone());
         key(a).cmp(&key(b)).then(a.metric.cmp(&b.metric))
     });
     let rows = sorted
@@ -83,7 +83,7 @@ fn table(rows: &[PaceRow], currency: &str) -> output::Table {
                     Metric::Revenue => amount(row, n),
                     _ => format!("{n:.1}"),
                 }),
-                row.state.title().to_owned(),
+                row.state().title().to_owned(),
             ]
         })
         .collect();
@@ -110,7 +110,7 @@ fn grouped(table: output::Table) -> output::Table {
 }
 
 fn closing_line(rows: &[PaceRow], unmeasured: &[&str]) -> String {
-    let behind = rows.iter().filter(|row| row.state == State::Behind).count();
+    let behind = rows.iter().filter(|row| row.state() == State::Behind).count();
     let mut line = match (rows.len(), behind) {
         (0, _) => "There is no goal to stand against: add `[[goal]]` to the plan.\n".to_owned(),
         (_, 0) => "Nothing is behind by more than chance would explain.\n".to_owned(),

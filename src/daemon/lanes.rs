@@ -12,6 +12,9 @@ use crate::config::Settings;
 use crate::schedule::{Job, Lane};
 use crate::store::StoreError;
 
+/// What one job makes due for another ends after a few rounds.
+const ROUNDS_MAX: usize = 20;
+
 /// The running daemon.
 pub struct Daemon {
     ground: Ground,
@@ -68,6 +71,21 @@ impl Daemon {
                 self.tasks.abort_all();
                 self.tasks.detach_all();
                 false
+            }
+        }
+    }
+
+    /// Works until nothing runs and nothing is due any more at this moment; what stays due after so many
+    /// rounds is left to the next tick.
+    pub async fn rest(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            self.tick().await;
+            let mut ran = false;
+            while !self.busy.is_empty() {
+                ran |= self.ended().await;
+            }
+            if !ran {
+                return;
             }
         }
     }

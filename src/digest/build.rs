@@ -161,7 +161,7 @@ fn goal_line(row: &PaceRow, currency: &str) -> GoalLine {
             _ => count_text(n),
         }),
         until: civil_day(last),
-        state: row.state.title().to_owned(),
+        state: row.state().title().to_owned(),
     }
 }
 
@@ -286,13 +286,13 @@ fn changed(parts: &Parts<'_>) -> Vec<String> {
     for row in parts.now.pace {
         let old = before.pace.iter().find(|old| (&old.goal, old.metric) == (&row.goal, row.metric));
         let Some(old) = old else { continue };
-        if old.state != row.state {
+        if old.state() != row.state() {
             lines.push(format!(
                 "{}, {}: {} → {} (pace {} → {})",
                 row.metric.title(),
                 row.goal,
-                old.state.title(),
-                row.state.title(),
+                old.state().title(),
+                row.state().title(),
                 old.pace.map_or("–".to_owned(), percent),
                 row.pace.map_or("–".to_owned(), percent)
             ));

@@ -156,11 +156,12 @@ impl BusinessCalendar {
 
     /// Business seconds in `[from, to)`.
     pub fn seconds_open(&self, from: Timestamp, to: Timestamp) -> i64 {
-        let first = self.zone.to_datetime(from).date();
+        let day_of = |at: Timestamp| self.zone.to_datetime(at).date();
+        let (first, last) = (day_of(from), day_of(to));
         first
             .series(1.day())
             .take(SEARCH_LIMIT_DAYS)
-            .take_while(|day| self.instant(*day, 0) < to)
+            .take_while(|day| *day <= last)
             .filter_map(|day| self.opening(day))
             .map(|(open, close)| seconds_between(open.max(from), close.min(to)).max(0))
             .sum()

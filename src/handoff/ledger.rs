@@ -87,9 +87,9 @@ pub struct HandOff {
     pub first_touch_at: Option<Timestamp>,
     /// How it stands.
     pub verdict: Verdict,
-    /// Business seconds from the hand-off to the first touch, or to now.
-    pub business_secs: i64,
-    /// Business seconds from the due time to now, in the team's hours.
+    /// Business seconds from the hand-off to the first touch.
+    pub touched_secs: Option<i64>,
+    /// Business seconds from the due time to now, in the team's hours, of one that is overdue; else 0.
     pub late_secs: i64,
     /// The vendor's value of the channel.
     pub channel: Option<String>,
@@ -218,8 +218,11 @@ fn judge(
         due_at,
         first_touch_at,
         verdict,
-        business_secs: hours.seconds_open(handed_off_at, first_touch_at.unwrap_or(input.clock)),
-        late_secs: hours.seconds_open(due_at, input.clock),
+        touched_secs: first_touch_at.map(|touch| hours.seconds_open(handed_off_at, touch)),
+        late_secs: match verdict {
+            Verdict::Overdue => hours.seconds_open(due_at, input.clock),
+            _ => 0,
+        },
         channel: opportunity.channel.clone().or_else(|| lead?.channel.clone()),
         deleted: opportunity.deleted_at.is_some_and(|at| at <= input.clock),
     }

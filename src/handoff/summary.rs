@@ -36,9 +36,7 @@ pub fn summarise<'a>(rows: impl Iterator<Item = &'a HandOff>) -> Summary {
     for row in rows {
         summary.handed_off += 1;
         *summary.verdicts.entry(row.verdict).or_insert(0) += 1;
-        if row.first_touch_at.is_some() {
-            touched_secs.push(row.business_secs);
-        }
+        touched_secs.extend(row.touched_secs);
     }
     touched_secs.sort_unstable();
     // The lower median: a time that somebody really took.

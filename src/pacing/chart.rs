@@ -61,7 +61,7 @@ pub fn chart(
 
 impl Actuals<'_> {
     /// The instants from which on what happened in a period before `at` counts, with what it counts.
-    fn events(
+    pub(super) fn events(
         &self,
         metric: Metric,
         period: Period,

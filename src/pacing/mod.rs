@@ -2,11 +2,14 @@
 
 pub mod actual;
 pub mod chart;
-pub mod poisson;
+pub mod counts;
+pub mod evidence;
+pub mod history;
+pub mod judge;
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -18,13 +21,8 @@ use crate::domain::{
 };
 use crate::plan::{Curve, GoalPlan};
 use actual::Actuals;
-
-/// Fewer expected events than this decide nothing.
-pub const EXPECTED_MIN: f64 = 5.0;
-/// The one-sided probability below which chance is not believed.
-pub const P_VALUE_MAX: f64 = 0.05;
-/// A shortfall or a surplus below this share of the plan is not called one.
-pub const DEVIATION_MIN: f64 = 0.10;
+pub use judge::Judgement;
+use judge::{Case, judge};
 
 /// How a goal's stage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,14 +74,19 @@ pub struct PaceRow {
     pub gap: f64,
     /// What is needed on each business day that is left.
     pub required_per_business_day: Option<f64>,
-    /// How it stands.
-    pub state: State,
-    /// The probability of so few (or so many) if the plan were true.
-    pub p_value: Option<f64>,
+    /// How it stands, and why.
+    pub judgement: Judgement,
     /// The instant that the figures are cut at.
     pub at: Timestamp,
     /// How far its data is complete.
     pub data_as_of: Timestamp,
+}
+
+impl PaceRow {
+    /// How it stands.
+    pub fn state(&self) -> State {
+        self.judgement.state
+    }
 }
 
 /// The rows of a goal, in the order of the funnel. `at` of a metric is `min(clock, data_as_of)`.
@@ -106,7 +109,8 @@ pub fn rows(
         if *metric == Metric::Revenue
             && let Some(wins) = rows.iter().find(|row| row.metric == Metric::Wins)
         {
-            (row.state, row.p_value) = (wins.state, wins.p_value);
+            let usual_to_date = row.judgement.usual_to_date;
+            row.judgement = Judgement { usual_to_date, ..wins.judgement.clone() };
         }
         rows.push(row);
     }
@@ -130,7 +134,7 @@ fn row(
     let count = to_f64(actual);
     let days_left = curve.business_days_left(at, calendar);
     let missing = (to_f64(goal_value) - count).max(0.0);
-    let (state, p_value) = state(period, goal_value, plan_to_date, count, at, calendar);
+    let case = Case { plan, metric, period, curve, goal_value, plan_to_date, count, at };
     PaceRow {
         goal: plan.goal.name.clone(),
         metric,
@@ -141,8 +145,7 @@ fn row(
         pace: (plan_to_date > 0.0).then(|| count / plan_to_date),
         gap: plan_to_date - count,
         required_per_business_day: (days_left > 0.0).then(|| missing / days_left),
-        state,
-        p_value,
+        judgement: judge(&case, actuals),
         at,
         data_as_of: at,
     }
@@ -155,42 +158,6 @@ fn share(curve: &Curve, period: Period, at: Timestamp, calendar: &BusinessCalend
         () if today >= period.to => 1.0,
         () => curve.share_at(at, calendar),
     }
-}
-
-/// `statistics.md` 1.12, first match. Until the sequential test is built the evidence is a one-sided
-/// Poisson test at the moment of asking.
-fn state(
-    period: Period,
-    goal_value: Decimal,
-    plan_to_date: f64,
-    count: f64,
-    at: Timestamp,
-    calendar: &BusinessCalendar,
-) -> (State, Option<f64>) {
-    let today: Date = calendar.zone.to_datetime(at).date();
-    if today < period.from || goal_value.is_zero() {
-        return (State::Undecided, None);
-    }
-    if today >= period.to {
-        let reached = count >= to_f64(goal_value);
-        return (if reached { State::Ahead } else { State::Behind }, None);
-    }
-    if plan_to_date < EXPECTED_MIN {
-        return (State::Undecided, None);
-    }
-    let below = count < plan_to_date;
-    let p_value = if below {
-        poisson::at_most(count.floor().max(0.0) as u64, plan_to_date)
-    } else {
-        poisson::at_least(count.ceil().max(0.0) as u64, plan_to_date)
-    };
-    let deviates = (count - plan_to_date).abs() >= DEVIATION_MIN * plan_to_date;
-    let state = match (p_value < P_VALUE_MAX && deviates, below) {
-        (true, true) => State::Behind,
-        (true, false) => State::Ahead,
-        (false, _) => State::OnTrack,
-    };
-    (state, Some(p_value))
 }
 
 /// A pace row as JSON: money as decimal text with its currency beside it, counts as numbers.
@@ -221,8 +188,13 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
         "required_per_business_day": row.required_per_business_day.map(real),
         "forecast": null,
         "probability": null,
-        "state": row.state,
-        "p_value": row.p_value,
+        "state": row.state(),
+        "p_value": row.judgement.p_value,
+        "crossed_at": row.judgement.crossed_at,
+        "usual": row.judgement.usual,
+        "usual_to_date": row.judgement.usual_to_date,
+        "dispersion": row.judgement.dispersion,
+        "looks": { "taken": row.judgement.looks.0, "all": row.judgement.looks.1 },
         "data_as_of": row.data_as_of,
     });
     if money {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
@@ -56,7 +56,7 @@ impl Listener for Limited {
 
 /// A connection that ends by itself.
 pub struct Connection {
-    stream: TcpStream,
+    stream: <TcpListener as Listener>::Io,
     end: Pin<Box<Sleep>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use axum::{Router, routing::get};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     #[tokio::test]
     async fn a_silent_connection_gives_its_place_to_the_next_one() {

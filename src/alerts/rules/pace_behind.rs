@@ -43,7 +43,7 @@ fn status(context: &Context<'_>, row: &PaceRow) -> Status {
         let (actual, goal) = (count_text(to_f64(row.actual)), count_text(to_f64(row.goal_value)));
         return Status::Ended(format!("its period is over with {actual} of {goal}"));
     }
-    match row.state {
+    match row.state() {
         State::Behind => match steps_reached(shortfall, &context.settings.pace_behind.steps) {
             0 => Status::Holding,
             level => Status::Breach(level),
@@ -116,14 +116,14 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
     let missing = count_text(row.gap.ceil());
     let mut lines = Vec::new();
     if let Some(since) = behind_since(context, plan, row) {
-        let one_in = match row.p_value {
+        let one_in = match row.judgement.p_value {
             Some(p) if p > 1e-6 => count_text((1.0 / p).round()),
             _ => "more than a million".to_owned(),
         };
         let since = day(since, zone);
         lines.push((
             "Since".into(),
-            format!("{since}; were the plan true, so few would come in 1 of {one_in} periods"),
+            format!("{since}; of periods that run to plan, 1 in {one_in} ever looks so far behind"),
         ));
     }
     if let Some(cost) = cost(context, plan, row) {

@@ -296,7 +296,8 @@ impl Api {
         SourceError::At {
             place: self.place.clone(),
             message: format!("{}: {why}", request.operation),
-            mend: "make what `token` points to readable for the daemon's user, and not empty".into(),
+            mend: "make what `token` points to readable for the daemon's user, and not empty"
+                .into(),
         }
     }
 
