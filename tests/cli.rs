@@ -123,7 +123,8 @@ fn documents_carry_their_clock_and_hold_the_contract() {
     );
     assert_eq!(rates["rows"][0]["key"], "u1");
     assert_eq!(rates["total"]["rate"], 0.5);
-    assert_eq!(rates["total"]["smoothed"], Value::Null);
+    assert_eq!(rates["total"]["smoothed"], 0.5);
+    assert_eq!(rates["total"]["mature_share"], 1.0);
     for document in [&plan, &pace, &followups, &rates] {
         assert_eq!(document["as_of"], NOW);
         assert_eq!(document["data_as_of"], NOW);

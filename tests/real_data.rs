@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use paceline::clock::Clock;
 use paceline::config::Settings;
 use paceline::daemon::sync_source;
-use paceline::domain::{dimension::Dimension, stage::Stage};
+use paceline::domain::{dimension::Dimension, past::Past, stage::Stage};
 use paceline::evaluate::{Snapshot, tallies};
 use paceline::rates::{RateTable, RatesQuery, Row, closed};
 use paceline::store::Store;
@@ -262,6 +262,46 @@ async fn maven_losses_end_the_wait_and_five_hundred_undated_rows_are_faults() {
     let undated = store.faults().await.unwrap();
     let undated = undated.iter().filter(|fault| fault.kind == "no_entry_date").count();
     assert_eq!(undated, 500);
+}
+
+/// Deals that closed before March are missing from the file: whoever was engaged before joins the risk
+/// set then. Both figures are those of `statistics.md`, finding 6.
+#[tokio::test]
+async fn maven_records_that_are_missing_lower_the_rate_unless_entrants_come_late_to_the_risk_set() {
+    let Some(data) = data() else { return };
+    let (_folder, mut settings) = maven(&data);
+    let store = synced(&settings, "2017-12-31T23:59:59Z").await;
+    let query = RatesQuery { from: Stage::Opportunity, window_days: Some(90), ..lead_to_won() };
+    let rate = async |settings: &Settings| {
+        table(settings, &store, "2017-12-31T23:59:59Z", query.clone()).await.total.row.rate.unwrap()
+    };
+    let naive = rate(&settings).await;
+    assert!((naive - 0.397).abs() < 5e-4, "{naive}");
+    let past = &mut settings.sources.get_mut("export").unwrap().past;
+    *past = Past {
+        events: Some(jiff::civil::date(2017, 3, 1)),
+        records_missing: true,
+        ..Past::default()
+    };
+    let truncated = rate(&settings).await;
+    assert!((truncated - 0.419).abs() < 5e-4, "{truncated}");
+}
+
+#[tokio::test]
+async fn olist_cohorts_whose_wins_nobody_recorded_have_no_rate_and_say_why() {
+    let Some(data) = data() else { return };
+    let (_folder, mut settings) = olist(&data);
+    let store = synced(&settings, "2018-11-14T23:59:59Z").await;
+    let first_win = jiff::civil::date(2017, 12, 1);
+    settings.sources.get_mut("export").unwrap().past.events = Some(first_win);
+    let query = RatesQuery { window_days: Some(90), by_month: true, ..lead_to_won() };
+    let total = table(&settings, &store, "2018-11-14T23:59:59Z", query).await.total;
+    assert_eq!(total.row.rate, None);
+    for cohort in total.cohorts.unwrap() {
+        assert_eq!(cohort.row.rate.is_none(), cohort.from < first_win, "{}", cohort.from);
+        assert_eq!(cohort.row.unknown.is_some(), cohort.from < first_win);
+        assert_eq!(cohort.row.smoothed.is_none(), cohort.from < first_win);
+    }
 }
 
 /// Olist's files under canonical names, for the simulated CRM.

@@ -8,7 +8,7 @@ mod weeks;
 use weeks::Weeks;
 
 /// A sync every so many hours.
-const SYNC_HOURS: i64 = 12;
+const SYNC_HOURS: i64 = 24;
 
 async fn live(seed: u64, count: usize) {
     let mut weeks = Weeks::new(seed, SYNC_HOURS).await;

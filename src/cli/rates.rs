@@ -229,6 +229,10 @@ fn closing_line(table: &RateTable) -> String {
         row.row.window_reached == Some(false)
             || cohorts.into_iter().any(|cohort| cohort.row.window_reached == Some(false))
     };
+    let unknown = table.rows.iter().chain([&table.total]).find_map(|row| row.row.unknown.as_ref());
+    if let Some(why) = unknown {
+        line.push_str(&format!("Where there is no rate: {why}.\n"));
+    }
     if table.rows.iter().chain([&table.total]).any(young) {
         line.push_str("* too young for the window: a lower bound.\n");
     }

@@ -12,7 +12,7 @@ use super::{
     reader::{Entry, Reader},
     span, warn_of_key,
 };
-use crate::domain::record::Object;
+use crate::domain::{past::Past, record::Object};
 
 /// The kinds of source that this version has.
 pub const KINDS: [&str; 3] = ["csv", "hubspot", "tryton"];
@@ -28,6 +28,8 @@ pub struct Source {
     pub place: String,
     /// `[network] ca_file`
     pub ca_file: Option<PathBuf>,
+    /// `complete_from`: from when on its data knows what happened.
+    pub past: Past,
 }
 
 /// What each kind of source needs.
@@ -117,14 +119,33 @@ pub fn read(
             }
             None => None,
         };
+        let past = read_past(&table);
         table.finish();
         if let Some(kind) = kind {
             let (place, ca_file) = (table.place("kind"), network.ca_file.clone());
             let every_secs = every.unwrap_or(600);
-            sources.insert(name, Source { every_secs, kind, place, ca_file });
+            sources.insert(name, Source { every_secs, kind, place, ca_file, past });
         }
     }
     sources
+}
+
+/// `complete_from = { entries = "2017-01-01", events = "2017-03-01", missing = "records" }`
+fn read_past(table: &Reader<'_>) -> Past {
+    let Some(own) = table.table("complete_from") else { return Past::default() };
+    let day = |key| own.parsed(key, "a date like \"2017-03-01\"", |text| text.parse().ok());
+    let missing = own.parsed("missing", "\"records\" or \"events\"", |text| match text {
+        "records" => Some(true),
+        "events" => Some(false),
+        _ => None,
+    });
+    let past = Past {
+        entries: day("entries"),
+        events: day("events"),
+        records_missing: missing.unwrap_or(false),
+    };
+    own.finish();
+    past
 }
 
 fn read_csv(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Csv {

@@ -9,6 +9,7 @@ pub mod moment;
 pub mod money;
 pub mod notice;
 pub mod number;
+pub mod past;
 pub mod period;
 pub mod record;
 pub mod stage;

@@ -15,6 +15,7 @@ use super::{
 use crate::domain::{
     Fault, Opportunity, RecordKey,
     dimension::Dimension,
+    past::Past,
     stage::Stage,
     unit::{Contribution, End, Unit, UnitKind},
 };
@@ -129,8 +130,10 @@ async fn stored_tallies(
     by: Option<Dimension>,
     cut: Timestamp,
 ) -> Result<Tallies, EvaluateError> {
+    let past = past_of(snapshot, from, to);
     if from == Stage::Visit {
-        return visit_tallies(snapshot, to, by, cut).await;
+        let tallies = visit_tallies(snapshot, to, by, cut).await?;
+        return Ok(tallies.into_iter().map(|(key, tally)| (key, tally.with_past(past))).collect());
     }
     let mut tallies = Tallies::new();
     for entry in entries(snapshot, from, to, by, cut).await? {
@@ -142,7 +145,14 @@ async fn stored_tallies(
             entry.count,
         );
     }
-    Ok(tallies)
+    Ok(tallies.into_iter().map(|(key, tally)| (key, tally.with_past(past))).collect())
+}
+
+/// From when on the sources of a pair know what happened.
+fn past_of(snapshot: &Snapshot<'_>, from: Stage, to: Stage) -> Past {
+    let sources = snapshot.completeness.sources_of(&objects_of_pair(from, to));
+    let pasts = sources.iter().filter_map(|name| Some(snapshot.settings.sources.get(name)?.past));
+    pasts.fold(Past::default(), Past::and)
 }
 
 /// Visits are counted and not known one by one: those of a day that brought a lead convert.

@@ -54,14 +54,16 @@ pub fn closed(
     }
     let keyed =
         |key, closings: &[Closing]| KeyedRow { key, name: None, row: row(closings), cohorts: None };
-    RateTable {
+    let mut table = RateTable {
         from: "opportunity",
         to: "won",
         window_days: None,
         basis: "closed",
         rows: by_key.into_iter().map(|(key, closings)| keyed(key, &closings)).collect(),
         total: keyed(None, &all),
-    }
+    };
+    table.smooth();
+    table
 }
 
 fn row(closings: &[Closing]) -> Row {
@@ -73,6 +75,7 @@ fn row(closings: &[Closing]) -> Row {
         let rate = converted as f64 / entered as f64;
         let (low, high) = wilson(rate, entered as f64);
         (row.rate, row.low, row.high) = (Some(rate), Some(low), Some(high));
+        (row.size, row.mature_share) = (entered as f64, Some(1.0));
     }
     let mut lags: Vec<i64> = won.iter().filter_map(|closing| closing.lag_days).collect();
     lags.sort_unstable();

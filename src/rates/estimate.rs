@@ -9,12 +9,13 @@ use jiff::{ToSpan, civil::Date};
 use serde::Serialize;
 
 use super::interval::wilson;
-use crate::domain::unit::End;
+use crate::domain::{past::Past, unit::End};
 
 /// Entrants of a cohort by entry day, end and lag.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     counts: BTreeMap<(Date, End, i64), i64>,
+    past: Past,
 }
 
 /// What a row of a table says about a cohort. Lags and windows are in days.
@@ -36,8 +37,16 @@ pub struct Row {
     pub window_reached: Option<bool>,
     /// The oldest age at which somebody was still to be seen.
     pub reached_days: Option<i64>,
-    /// The empirical-Bayes rate; not yet computed.
+    /// The empirical-Bayes rate.
     pub smoothed: Option<f64>,
+    /// The share of the entrants that could be seen for the whole window.
+    pub mature_share: Option<f64>,
+    /// Why there is no rate, where there could be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+    /// The size that the interval rests on.
+    #[serde(skip)]
+    pub size: f64,
     /// How long the converted took.
     pub lag_days: LagDays,
 }
@@ -63,8 +72,26 @@ impl Tally {
         }
     }
 
+    /// With a past in which not everything was recorded.
+    #[must_use]
+    pub fn with_past(mut self, past: Past) -> Tally {
+        if let Some(first) = past.entries {
+            self.counts.retain(|(entered, _, _), _| *entered >= first);
+        }
+        self.past = past;
+        self
+    }
+
+    /// Why entrants of this tally have no rate: some of them may have ended before anybody knew.
+    fn blind(&self) -> Option<String> {
+        let events = self.past.events.filter(|_| !self.past.records_missing)?;
+        let (first, _) = self.entry_days()?;
+        (first < events).then(|| format!("what happened before {events} was not recorded"))
+    }
+
     /// Adds all of another tally.
     pub fn extend(&mut self, other: &Tally) {
+        self.past = self.past.and(other.past);
         for ((entered, end, lag), count) in &other.counts {
             self.add(*entered, *end, *lag, *count);
         }
@@ -73,7 +100,7 @@ impl Tally {
     /// The part of it that entered in `[from, to)`.
     pub fn between(&self, from: Date, to: Date) -> Tally {
         let counts = self.counts.iter().filter(|((day, _, _), _)| *day >= from && *day < to);
-        Tally { counts: counts.map(|(key, count)| (*key, *count)).collect() }
+        Tally { counts: counts.map(|(key, count)| (*key, *count)).collect(), past: self.past }
     }
 
     /// The first and the last entry day.
@@ -119,10 +146,17 @@ impl Tally {
 
     /// The row of this cohort as seen on day `seen_to`, at a window or plain.
     pub fn row(&self, window_days: Option<i64>, seen_to: Date) -> Row {
-        match window_days {
+        let mut row = match window_days {
             Some(window) => self.at_window(window.max(0), seen_to),
             None => self.plain(None),
+        };
+        row.unknown = self.blind();
+        if row.unknown.is_some() {
+            (row.rate, row.low, row.high, row.size) = (None, None, None, 0.0);
+            row.lag_days = LagDays::default();
         }
+        row.mature_share = (row.entered > 0).then(|| row.matured as f64 / row.entered as f64);
+        row
     }
 
     /// Converted ÷ entered.
@@ -139,6 +173,7 @@ impl Tally {
         let rate = converted as f64 / entered as f64;
         let (low, high) = wilson(rate, entered as f64);
         (row.rate, row.low, row.high) = (Some(rate), Some(low), Some(high));
+        row.size = entered as f64;
         let curve: Vec<(i64, f64)> = cumulative(&lags);
         row.lag_days = quantiles(&curve, converted as f64);
         row
@@ -147,8 +182,9 @@ impl Tally {
     fn at_window(&self, window: i64, seen_to: Date) -> Row {
         let days = |from: Date| from.until(seen_to).map_or(0, |span| i64::from(span.get_days()));
         let mut row = Row { window_reached: Some(false), ..Row::default() };
-        // Observed time -> wins, losses, censorings.
-        let mut steps: BTreeMap<i64, [u64; 3]> = BTreeMap::new();
+        // Observed time -> wins, losses, censorings, and those who come late to the risk set.
+        let mut steps: BTreeMap<i64, [u64; 4]> = BTreeMap::new();
+        let mut at_risk = 0;
         for ((entered, end, lag), count) in &self.counts {
             let count = (*count).max(0) as u64;
             let age = days(*entered);
@@ -157,8 +193,16 @@ impl Tally {
                 End::Lost => (*lag, 1),
                 End::Waiting => (age.max(0), 2),
             };
-            steps.entry(time).or_default()[kind] += count;
+            let joins_at = self.past.joins_at(*entered);
             row.entered += count;
+            if joins_at == 0 {
+                at_risk += count;
+            } else if joins_at <= time {
+                steps.entry(joins_at).or_default()[3] += count;
+            }
+            if joins_at <= time {
+                steps.entry(time).or_default()[kind] += count;
+            }
             if age >= window {
                 row.matured += count;
                 row.converted += if kind == 0 && *lag <= window { count } else { 0 };
@@ -168,7 +212,7 @@ impl Tally {
             row.window_reached = None;
             return row;
         }
-        estimate(&mut row, &steps, window);
+        estimate(&mut row, &steps, at_risk, window);
         row
     }
 }
@@ -183,14 +227,14 @@ struct Step {
     incidence: f64,
 }
 
-fn estimate(row: &mut Row, steps: &BTreeMap<i64, [u64; 3]>, window: i64) {
-    let mut at_risk = row.entered;
+fn estimate(row: &mut Row, steps: &BTreeMap<i64, [u64; 4]>, mut at_risk: u64, window: i64) {
     let (mut survival, mut incidence) = (1.0_f64, 0.0_f64);
     let mut events: Vec<Step> = Vec::new();
-    let mut censored = false;
+    let mut censored = at_risk < row.entered;
     let mut exhausted = false;
     let mut at_risk_after = at_risk;
-    for (time, [wins, losses, censorings]) in steps.range(..=window) {
+    for (time, [wins, losses, censorings, joins]) in steps.range(..=window) {
+        at_risk += joins;
         let ends = wins + losses;
         if ends > 0 {
             let step = Step {
@@ -224,6 +268,7 @@ fn estimate(row: &mut Row, steps: &BTreeMap<i64, [u64; 3]>, window: i64) {
         at_risk_after + steps.get(&oldest).map_or(0, |step| step[2])
     };
     let n = effective_size(row.entered, &events, incidence, survival, still_at_risk, censored);
+    row.size = n;
     let (low, high) = wilson(incidence.clamp(0.0, 1.0), n);
     row.low = Some(low);
     row.high = Some(if reached { high } else { 1.0 });
@@ -338,6 +383,30 @@ mod tests {
         assert!((row.rate.unwrap() - (1.0 / 6.0 + 0.25)).abs() < 1e-12);
         assert_eq!((row.entered, row.matured, row.converted), (6, 5, 2));
         assert_eq!((row.lag_days.p50, row.lag_days.p90), (Some(25), Some(25)));
+    }
+
+    /// Two who entered before anybody recorded ends join on day 10: 1/1, then S = 0 would be wrong;
+    /// of the three at risk on day 20 one wins, of two on day 30 one.
+    #[test]
+    fn whoever_is_only_known_from_a_day_on_joins_the_risk_set_then() {
+        let mut tally = Tally::default();
+        let (early, late) = (date(2026, 1, 1), date(2026, 1, 11));
+        tally.add(early, End::Converted, 20, 1);
+        tally.add(early, End::Waiting, 0, 1);
+        tally.add(late, End::Converted, 30, 1);
+        tally.add(late, End::Converted, 5, 1);
+        let past = Past { events: Some(late), records_missing: true, entries: None };
+        let row = tally.clone().with_past(past).row(Some(30), date(2026, 6, 1));
+        // Day 5: one of two; day 20: one of three; day 30: one of two.
+        let by_hand = 0.5 + 0.5 / 3.0 + 0.5 * (2.0 / 3.0) / 2.0;
+        assert!((row.rate.unwrap() - by_hand).abs() < 1e-12, "{row:?}");
+        assert_eq!((row.entered, row.unknown), (4, None));
+        let blind = Past { events: Some(late), ..Past::default() };
+        let row = tally.clone().with_past(blind).row(Some(30), date(2026, 6, 1));
+        assert_eq!((row.rate, row.low), (None, None));
+        assert_eq!(row.unknown.unwrap(), "what happened before 2026-01-11 was not recorded");
+        let none = Past { entries: Some(late), ..Past::default() };
+        assert_eq!(tally.with_past(none).row(Some(30), date(2026, 6, 1)).entered, 2);
     }
 
     #[test]

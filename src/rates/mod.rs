@@ -6,6 +6,7 @@ pub mod closed;
 pub mod estimate;
 pub mod interval;
 pub mod measured;
+pub mod smooth;
 pub mod table;
 
 pub use estimate::{Row, Tally};

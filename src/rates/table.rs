@@ -6,6 +6,7 @@ use jiff::{ToSpan, civil::Date};
 use serde::Serialize;
 
 use super::estimate::{Row, Tally};
+use super::smooth::Prior;
 use crate::domain::{channel::ChannelMap, dimension::Dimension, stage::Stage, team::Teams};
 
 /// What is asked.
@@ -107,13 +108,37 @@ pub fn build(query: &RatesQuery, tallies: &Tallies, total: &Tally, seen_to: Date
     let mut rows: Vec<KeyedRow> =
         tallies.iter().map(|(key, tally)| keyed(key.clone(), tally)).collect();
     rows.retain(|row| row.row.entered > 0 || row.row.converted > 0);
-    RateTable {
+    let mut table = RateTable {
         from: query.from.name(),
         to: query.to.name(),
         window_days: query.window_days,
         basis: "cohort",
         rows,
         total: keyed(None, total),
+    };
+    table.smooth();
+    table
+}
+
+impl RateTable {
+    /// Draws each row towards its siblings, and each cohort towards those of its row.
+    pub fn smooth(&mut self) {
+        smooth(self.rows.iter_mut().map(|row| &mut row.row));
+        for row in self.rows.iter_mut().chain([&mut self.total]) {
+            smooth(row.cohorts.iter_mut().flatten().map(|cohort| &mut cohort.row));
+        }
+        self.total.row.smoothed = self.total.row.rate;
+    }
+}
+
+/// Rows whose window nobody has reached take no part.
+fn smooth<'a>(rows: impl Iterator<Item = &'a mut Row>) {
+    let mut rows: Vec<&mut Row> =
+        rows.filter(|row| row.rate.is_some() && row.window_reached != Some(false)).collect();
+    let known = |row: &&mut Row| (row.rate.unwrap_or(0.0) * row.size, row.size);
+    let prior = Prior::of(&rows.iter().map(known).collect::<Vec<_>>());
+    for row in &mut rows {
+        row.smoothed = row.rate.map(|rate| prior.smoothed(rate * row.size, row.size));
     }
 }
 

@@ -246,7 +246,14 @@ pub trait Source: Send + Sync {
 async fn in_background(
     reading: impl Future<Output = Result<Complete, SourceError>> + Send + 'static,
 ) -> Result<Complete, SourceError> {
-    match tokio::spawn(reading).await {
+    outcome(tokio::spawn(reading).await)
+}
+
+/// What a task came to: its panic is a panic here, and a process that ends is no panic.
+fn outcome<T>(
+    ended: Result<Result<T, SourceError>, tokio::task::JoinError>,
+) -> Result<T, SourceError> {
+    match ended {
         Ok(result) => result,
         Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
         Err(_) => Err(SourceError::StoreGone),

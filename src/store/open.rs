@@ -19,6 +19,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pages of 4 KiB in the log before they are copied into the file: a first load writes each page several
 /// times, and copying them less often spares a tenth of its time.
 const WAL_PAGES: &str = "4000";
+/// Rows that a connection's own thread may be ahead of whoever reads them.
+const ROWS_AHEAD: usize = 1_000;
 /// Readers beside the one writer.
 const CONNECTIONS_MAX: u32 = 4;
 /// Only its owner may read the file.
@@ -51,6 +53,8 @@ impl Store {
             .pragma("wal_autocheckpoint", WAL_PAGES)
             // The journal of a statement of many rows stays small, and costs more as a file than the rows.
             .pragma("temp_store", "memory")
+            // A thousand rows cross the thread of a connection at once, and not fifty.
+            .row_buffer_size(ROWS_AHEAD)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)

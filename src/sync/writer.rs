@@ -370,7 +370,11 @@ impl<'a> Writer<'a> {
             None => (std::mem::take(&mut self.deltas), Vec::new()),
             Some(feeding) => match feeding.await {
                 Ok(fed) => fed,
-                Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+                Err(stopped) => match stopped.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The process ends, and this task with it.
+                    Err(_) => std::future::pending().await,
+                },
             },
         }
     }

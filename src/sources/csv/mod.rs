@@ -16,7 +16,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     Boxed, Complete, Discovered, Inventory, Page, Part, Probe, ReadRequest, Source, SourceError,
-    id_hash,
+    id_hash, outcome,
 };
 use crate::config::source::{CompleteTo, Csv, CsvFile};
 use crate::domain::{Fault, Object};
@@ -244,8 +244,5 @@ impl Source for CsvSource {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, SourceError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+    outcome(tokio::task::spawn_blocking(work).await)
 }
