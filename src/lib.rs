@@ -25,7 +25,9 @@ pub mod sync;
 
 // The pure core.
 pub mod alerts;
+pub mod diagnose;
 pub mod digest;
+pub mod forecast;
 pub mod handoff;
 pub mod pacing;
 pub mod plan;

@@ -45,9 +45,9 @@ fn code(text: &str) -> &str {
 /// The rooms that a file names after `crate::`, also within braces.
 fn imports(text: &str) -> Vec<String> {
     let rooms = [
-        "alerts", "cli", "clock", "config", "daemon", "digest", "domain", "evaluate", "handoff",
-        "net", "outbox", "pacing", "plan", "rates", "schedule", "simulate", "sinks", "sources",
-        "store", "sync", "web",
+        "alerts", "cli", "clock", "config", "daemon", "diagnose", "digest", "domain", "evaluate",
+        "forecast", "handoff", "net", "outbox", "pacing", "plan", "rates", "schedule", "simulate",
+        "sinks", "sources", "store", "sync", "web",
     ];
     let named = |room: &&str| code(text).contains(&format!("crate::{room}"));
     rooms.into_iter().filter(named).map(str::to_owned).collect()
@@ -55,15 +55,19 @@ fn imports(text: &str) -> Vec<String> {
 
 #[test]
 fn data_flows_one_way() {
-    let core = ["domain", "plan", "rates", "pacing", "handoff", "alerts", "digest"];
+    let core = [
+        "domain", "plan", "rates", "forecast", "pacing", "diagnose", "handoff", "alerts", "digest",
+    ];
     let allowed = |room: &str| -> Option<Vec<&str>> {
         Some(match room {
             "domain" | "clock" | "net" => vec![],
             "simulate" => vec!["net"],
             "plan" | "handoff" => vec!["domain"],
             "rates" => vec!["domain", "plan"],
-            "pacing" => vec!["domain", "plan"],
-            "alerts" => vec!["domain", "plan", "rates", "pacing", "handoff"],
+            "forecast" => vec![],
+            "diagnose" => vec!["forecast"],
+            "pacing" => vec!["domain", "plan", "forecast"],
+            "alerts" => vec!["domain", "plan", "rates", "forecast", "pacing", "handoff"],
             "digest" => vec!["domain", "plan", "rates", "pacing", "handoff", "alerts"],
             // Settings are read into the core's own types.
             "config" => vec!["domain", "plan", "handoff", "alerts"],
@@ -98,7 +102,10 @@ fn data_flows_one_way() {
 
 #[test]
 fn the_core_knows_no_time_no_network_no_database_and_no_log() {
-    let pure = ["domain", "plan", "rates", "pacing", "handoff", "alerts", "digest", "schedule"];
+    let pure = [
+        "domain", "plan", "rates", "forecast", "pacing", "diagnose", "handoff", "alerts", "digest",
+        "schedule",
+    ];
     let pure_files = [
         "src/sync/merge.rs",
         "src/sync/units.rs",

@@ -59,6 +59,34 @@ async fn follow_ups_of_the_second_week_reach_the_owners_team() {
 }
 
 #[tokio::test]
+async fn every_running_goal_says_how_it_may_end_and_what_is_still_to_come() {
+    let world = World::new(|toml| toml).await;
+    world.export(SECOND_MONDAY);
+    world.step(SECOND_MONDAY).await;
+    let clock = instant(SECOND_MONDAY);
+    let snapshot = Snapshot::load(&world.settings, &world.store, clock, None).await.unwrap();
+    let rows = snapshot.pace().unwrap();
+    let running: Vec<_> =
+        rows.iter().filter(|row| row.period.to > jiff::civil::date(2026, 11, 24)).collect();
+    assert!(running.len() >= 6, "{}", running.len());
+    for row in &running {
+        let forecast = row.forecast.unwrap();
+        assert!(forecast.p10 <= forecast.p50 && forecast.p50 <= forecast.p90, "{row:?}");
+        let actual = paceline::domain::number::to_f64(row.actual);
+        assert!(forecast.p10 >= actual, "what is there stays there");
+        assert_eq!(row.pipeline.is_some(), row.metric >= paceline::domain::Metric::Wins);
+        if let Some(rest) = &row.pipeline {
+            assert!(rest.open_count > 200 && rest.expected_open > 0.0 && rest.expected_new > 0.0);
+            assert!(rest.expected_open < rest.open, "{rest:?}");
+            assert!(rest.last_useful_day < rest.last_possible_day);
+        }
+    }
+    // The year's opportunities lie behind it: two months before its wins.
+    let over = rows.iter().filter(|row| row.forecast.is_none());
+    assert!(over.into_iter().all(|row| row.period.to <= jiff::civil::date(2026, 11, 24)));
+}
+
+#[tokio::test]
 async fn in_shadow_everything_is_recorded_and_nothing_is_sent() {
     let world = World::new(|toml| toml.replace("mode = \"live\"", "mode = \"shadow\"")).await;
     world.export(FIRST_MONDAY);

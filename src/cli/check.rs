@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use super::{CliError, CliResult, Global, output};
 use crate::config::{Secret, Settings};
+use crate::domain::notice::wrap;
 use crate::evaluate::snapshot::load_goals;
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
 use crate::sinks;
 use crate::sources;
 use crate::store::Store;
+
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
 
 /// Collects the lines.
 #[derive(Default)]
@@ -31,6 +35,22 @@ impl Report {
         self.failed += 1;
         self.lines.push(format!("fail  {part}: {}", text.replace('\n', "\n      ")));
     }
+
+    /// All lines within a terminal's width, continued below their text.
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for line in self.lines.iter().flat_map(|line| line.lines()) {
+            let text = line.trim_start();
+            let indent = match line.len() - text.len() {
+                0 => 6,
+                spaces => spaces,
+            };
+            let lead: String = line.chars().take(indent).collect();
+            let rest: String = line.chars().skip(indent).collect();
+            wrap(&mut out, &lead, &rest, COLUMNS);
+        }
+        out
+    }
 }
 
 pub async fn run(global: &Global) -> CliResult {
@@ -39,7 +59,7 @@ pub async fn run(global: &Global) -> CliResult {
         Ok(settings) => settings,
         Err(problems) => {
             report.fail("configuration", &problems.to_string());
-            output::text(&format!("{}\n", report.lines.join("\n")))?;
+            output::text(&report.text())?;
             return Err(CliError::Usage("the configuration is not in order".into()));
         }
     };
@@ -53,7 +73,7 @@ pub async fn run(global: &Global) -> CliResult {
     check_teams(&settings, store.as_ref(), &mut report).await;
     check_sinks(&settings, &mut report).await;
     check_upkeep(&settings, &mut report).await;
-    output::text(&format!("{}\n", report.lines.join("\n")))?;
+    output::text(&report.text())?;
     match report.failed {
         0 => output::text("Every part is in order.\n"),
         1 => Err(CliError::Failed("1 part is not in order".into())),

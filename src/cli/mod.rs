@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod check;
 mod demo;
+mod diagnose;
 mod digest;
 mod discover;
 mod faults;
@@ -20,6 +21,7 @@ mod run;
 mod service;
 mod simulate;
 mod sync;
+mod what_if;
 
 pub use demo::demo_configuration;
 
@@ -100,6 +102,8 @@ enum Command {
     Rates(rates::Args),
     /// Where every goal stands.
     Pace(pace::Args),
+    /// Why a goal is missed: what each factor contributed.
+    Diagnose,
     /// The hand-off ledger: one verdict for every handed-off opportunity.
     Followups(followups::Args),
     /// The alerts.
@@ -250,6 +254,7 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Rates(args) => rates::run(global, args).await,
         Command::Pace(args) => pace::run(global, args).await,
+        Command::Diagnose => diagnose::run(global).await,
         Command::Followups(args) => followups::run(global, args).await,
         Command::Alerts(args) => alerts::run(global, args).await,
         Command::Digest(args) => digest::run(global, args).await,

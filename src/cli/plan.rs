@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{CliResult, Format, Global, output};
+use super::{CliResult, Format, Global, output, what_if};
 use crate::config::Settings;
 use crate::domain::{money::decimal_text, number::to_f64, stage::Metric};
-use crate::evaluate::{Snapshot, snapshot::load_goals};
+use crate::evaluate::{Snapshot, snapshot::load_goals, tallies};
 use crate::plan::{GoalPlan, Measured, lay_out};
 use crate::store::Store;
 
@@ -16,6 +16,9 @@ pub struct Args {
     /// Another plan file than the configuration's.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// What if: another assumption or goal, like win_rate=0.35; can be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    with: Vec<String>,
 }
 
 pub async fn run(global: &Global, args: &Args) -> CliResult {
@@ -25,16 +28,35 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     }
     let now = global.clock().now();
     // A plan is of use before there is any data.
-    let (plans, errors, data_as_of) = if settings.database.exists() {
+    let (plans, errors, data_as_of, measured) = if settings.database.exists() {
         let store = Store::open(&settings.database).await?;
         let snapshot = Snapshot::load(&settings, &store, now, None).await?;
         let data_as_of = snapshot.data_as_of_all();
-        (snapshot.plans, snapshot.plan_errors, data_as_of)
+        let measured = tallies::measured(&snapshot).await?;
+        (snapshot.plans, snapshot.plan_errors, data_as_of, measured)
     } else {
         let (plans, errors) = without_data(&settings)?;
-        (plans, errors, None)
+        (plans, errors, None, Measured::default())
     };
     let currency = &settings.company.currency;
+    if let (Some(file), false) = (&settings.plan, args.with.is_empty()) {
+        let goals = what_if::goals(file, &args.with)?;
+        let changed = what_if::lay_out_all(&settings, &goals, &measured)?;
+        return match global.format {
+            Format::Json => {
+                let goals: Vec<Value> =
+                    changed.iter().map(|plan| goal_json(plan, currency)).collect();
+                output::json(&json!({
+                    "as_of": now, "data_as_of": data_as_of, "with": args.with, "goals": goals,
+                }))
+            }
+            Format::Csv => periods_table(&changed).csv(),
+            Format::Text => {
+                let text = what_if::comparison(&plans, &changed, &args.with, currency);
+                output::text(&text)
+            }
+        };
+    }
     match global.format {
         Format::Json => {
             let goals: Vec<Value> = plans.iter().map(|plan| goal_json(plan, currency)).collect();

@@ -4,7 +4,9 @@
 
 pub mod alerting;
 pub mod board;
+pub mod diagnosing;
 pub mod digesting;
+pub mod forecasting;
 pub mod rate_checks;
 pub mod snapshot;
 pub mod tallies;

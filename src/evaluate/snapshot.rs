@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::tallies;
+use super::{
+    forecasting::{Prospects, prospects},
+    tallies,
+};
 use crate::config::{Problems, Settings, plan_file};
 use crate::domain::{
     Facts, Fault, Object,
@@ -16,6 +19,7 @@ use crate::pacing::{
     self, PaceRow,
     actual::Actuals,
     chart::{ChartPoint, chart},
+    judge::DISPERSION_UNKNOWN,
 };
 use crate::plan::{Goal, GoalPlan, Measured, lay_out};
 use crate::sources;
@@ -105,6 +109,8 @@ pub struct Snapshot<'a> {
     pub plan_errors: Vec<String>,
     /// What the plan took from the data.
     pub measured: Measured,
+    /// What the forecasts rest on.
+    pub prospects: Prospects,
 }
 
 impl<'a> Snapshot<'a> {
@@ -143,8 +149,12 @@ impl<'a> Snapshot<'a> {
             plans: Vec::new(),
             plan_errors: Vec::new(),
             measured: Measured::default(),
+            prospects: Prospects::default(),
         };
         snapshot.work_plans().await?;
+        if !snapshot.plans.is_empty() {
+            snapshot.prospects = prospects(&snapshot).await?;
+        }
         Ok(snapshot)
     }
 
@@ -206,11 +216,24 @@ impl<'a> Snapshot<'a> {
             |metric: Metric| Some((metric, self.completeness.of(objects_of(metric.stage()))?));
         let complete: BTreeMap<Metric, Timestamp> =
             Metric::ALL.into_iter().filter_map(of_metric).collect();
-        let rows = self
-            .plans
-            .iter()
-            .flat_map(|plan| pacing::rows(plan, &actuals, calendar, &complete, self.clock));
-        rows.collect()
+        let mut all = Vec::new();
+        for plan in &self.plans {
+            let mut rows = pacing::rows(plan, &actuals, calendar, &complete, self.clock);
+            // Where opportunities have no history of their own the cautious dispersion holds.
+            let created = rows.iter().find(|row| row.metric == Metric::Opportunities);
+            let dispersion =
+                created.map_or(DISPERSION_UNKNOWN, |created| created.judgement.dispersion);
+            for row in &mut rows {
+                self.prospects.extend(row, plan, dispersion, calendar);
+            }
+            let wins = rows.iter().find(|row| row.metric == Metric::Wins);
+            if let Some(state) = wins.map(|wins| wins.judgement.state) {
+                let revenue = rows.iter_mut().filter(|row| row.metric == Metric::Revenue);
+                revenue.for_each(|row| row.judgement.state = state);
+            }
+            all.extend(rows);
+        }
+        all
     }
 
     /// The chart of a row.

@@ -61,7 +61,7 @@ impl Actuals<'_> {
     }
 
     /// What a won opportunity brings to the goal's revenue; none without an amount or a rate.
-    pub(super) fn value(&self, opportunity: &Opportunity, plan: &GoalPlan) -> Option<Decimal> {
+    pub fn value(&self, opportunity: &Opportunity, plan: &GoalPlan) -> Option<Decimal> {
         let day = opportunity.won_at()?.date(&self.calendar.zone);
         let amount = opportunity.amount?;
         let value = self.currency.convert(amount, opportunity.currency.as_deref(), day)?;

@@ -1,6 +1,8 @@
 //! A goal over time: what the plan wants and what there was, for a picture.
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
 use super::{PaceRow, actual::Actuals, share};
@@ -60,6 +62,22 @@ pub fn chart(
 }
 
 impl Actuals<'_> {
+    /// What happened in a period before `at`, day by day.
+    pub fn by_day(
+        &self,
+        metric: Metric,
+        period: Period,
+        at: Timestamp,
+        plan: &GoalPlan,
+    ) -> BTreeMap<Date, f64> {
+        let mut days = BTreeMap::new();
+        for (event, count) in self.events(metric, period, at, plan) {
+            let day = self.calendar.zone.to_datetime(event).date();
+            *days.entry(day).or_insert(0.0) += to_f64(count);
+        }
+        days
+    }
+
     /// The instants from which on what happened in a period before `at` counts, with what it counts.
     pub(super) fn events(
         &self,

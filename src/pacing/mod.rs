@@ -19,6 +19,7 @@ use crate::domain::{
     period::Period,
     stage::Metric,
 };
+use crate::forecast::{Forecast, Pipeline};
 use crate::plan::{Curve, GoalPlan};
 use actual::Actuals;
 pub use judge::Judgement;
@@ -76,6 +77,10 @@ pub struct PaceRow {
     pub required_per_business_day: Option<f64>,
     /// How it stands, and why.
     pub judgement: Judgement,
+    /// How its period may end; none once it is over, or where nothing can be measured.
+    pub forecast: Option<Forecast>,
+    /// What is still to come, for wins and revenue.
+    pub pipeline: Option<Pipeline>,
     /// The instant that the figures are cut at.
     pub at: Timestamp,
     /// How far its data is complete.
@@ -146,6 +151,8 @@ fn row(
         gap: plan_to_date - count,
         required_per_business_day: (days_left > 0.0).then(|| missing / days_left),
         judgement: judge(&case, actuals),
+        forecast: None,
+        pipeline: None,
         at,
         data_as_of: at,
     }
@@ -186,8 +193,25 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
         "pace": row.pace,
         "gap": real(row.gap),
         "required_per_business_day": row.required_per_business_day.map(real),
-        "forecast": null,
-        "probability": null,
+        "forecast": row.forecast.map(|forecast| serde_json::json!({
+            "p10": real(forecast.p10), "p50": real(forecast.p50), "p90": real(forecast.p90),
+        })),
+        "probability": row.forecast.map(|forecast| forecast.probability),
+        "pipeline": row.pipeline.as_ref().map(|rest| serde_json::json!({
+            "open": real(rest.open),
+            "open_opportunities": rest.open_count,
+            "zombies": rest.zombies,
+            "expected_from_open": real(rest.expected_open),
+            "expected_from_new": real(rest.expected_new),
+            "coverage": rest.coverage,
+            "coverage_needed": rest.coverage_needed,
+            "gap_at_end": real(rest.gap_at_end),
+            "recoverable": real(rest.recoverable),
+            "beyond_recovery": real(rest.beyond_recovery),
+            "opportunities_needed_now": rest.needed_now,
+            "last_useful_day": rest.last_useful_day,
+            "last_possible_day": rest.last_possible_day,
+        })),
         "state": row.state(),
         "p_value": row.judgement.p_value,
         "crossed_at": row.judgement.crossed_at,

@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 use super::{
     chain::{Chain, Measured, PlanError, work},
     curve::{Curve, NoCurve, grid, in_goal_share},
-    goal::{Goal, Lag},
+    goal::{Goal, Lag, ValueBasis},
 };
 use crate::domain::{
     calendar::BusinessCalendar,
-    number::{ceil_div, from_f64},
+    number::{ceil_div, from_f64, to_f64},
     period::{FiscalStart, Period},
     stage::Metric,
 };
@@ -38,6 +38,23 @@ pub struct PlanPeriod {
     pub period: Period,
     /// Metric -> number.
     pub numbers: BTreeMap<Metric, Decimal>,
+}
+
+impl GoalPlan {
+    /// The months of its value that a win counts with, on average: see `ValueBasis`.
+    pub fn months_counted(&self) -> f64 {
+        match self.goal.assume.value_basis {
+            ValueBasis::MonthlyBooked if self.goal.metric == Metric::Revenue => 12.0,
+            ValueBasis::MonthlyRecognised if self.goal.metric == Metric::Revenue => {
+                let own = self
+                    .curves
+                    .get(&Metric::Wins)
+                    .map(|own| own.mean_months_left(self.goal.period));
+                own.map_or(1.0, |(months, of)| to_f64(months) / to_f64(of))
+            }
+            _ => 1.0,
+        }
+    }
 }
 
 /// Works a goal out.

@@ -159,6 +159,55 @@ impl Tally {
         row
     }
 
+    /// By age from 0 to a horizon, the shares that have converted and that still wait, with the size
+    /// that the last of them rests on; none while nobody has reached the horizon.
+    pub fn curve(&self, horizon_days: i64, seen_to: Date) -> Option<(Vec<f64>, Vec<f64>, f64)> {
+        let row = self.row(Some(horizon_days), seen_to);
+        row.rate.filter(|_| row.window_reached == Some(true))?;
+        let (steps, mut at_risk) = self.steps(seen_to);
+        let (mut survival, mut incidence) = (1.0_f64, 0.0_f64);
+        let (mut converted, mut waiting) = (Vec::new(), Vec::new());
+        for age in 0..=horizon_days {
+            if let Some([wins, losses, censorings, joins]) = steps.get(&age) {
+                at_risk += joins;
+                if at_risk > 0 {
+                    incidence += survival * *wins as f64 / at_risk as f64;
+                    survival *= 1.0 - (wins + losses) as f64 / at_risk as f64;
+                }
+                at_risk -= wins + losses + censorings;
+            }
+            converted.push(incidence);
+            waiting.push(survival.max(0.0));
+        }
+        Some((converted, waiting, row.size))
+    }
+
+    /// Observed time -> wins, losses, censorings, and those who come late to the risk set; with those
+    /// who are in it from the start.
+    fn steps(&self, seen_to: Date) -> (BTreeMap<i64, [u64; 4]>, u64) {
+        let mut steps: BTreeMap<i64, [u64; 4]> = BTreeMap::new();
+        let mut at_risk = 0;
+        for ((entered, end, lag), count) in &self.counts {
+            let count = (*count).max(0) as u64;
+            let age = entered.until(seen_to).map_or(0, |span| i64::from(span.get_days()));
+            let (time, kind) = match end {
+                End::Converted => (*lag, 0),
+                End::Lost => (*lag, 1),
+                End::Waiting => (age.max(0), 2),
+            };
+            let joins_at = self.past.joins_at(*entered);
+            if joins_at == 0 {
+                at_risk += count;
+            } else if joins_at <= time {
+                steps.entry(joins_at).or_default()[3] += count;
+            }
+            if joins_at <= time {
+                steps.entry(time).or_default()[kind] += count;
+            }
+        }
+        (steps, at_risk)
+    }
+
     /// Converted ÷ entered.
     fn plain(&self, window_days: Option<i64>) -> Row {
         let entered = self.entered();
@@ -182,30 +231,14 @@ impl Tally {
     fn at_window(&self, window: i64, seen_to: Date) -> Row {
         let days = |from: Date| from.until(seen_to).map_or(0, |span| i64::from(span.get_days()));
         let mut row = Row { window_reached: Some(false), ..Row::default() };
-        // Observed time -> wins, losses, censorings, and those who come late to the risk set.
-        let mut steps: BTreeMap<i64, [u64; 4]> = BTreeMap::new();
-        let mut at_risk = 0;
+        let (steps, at_risk) = self.steps(seen_to);
         for ((entered, end, lag), count) in &self.counts {
             let count = (*count).max(0) as u64;
-            let age = days(*entered);
-            let (time, kind) = match end {
-                End::Converted => (*lag, 0),
-                End::Lost => (*lag, 1),
-                End::Waiting => (age.max(0), 2),
-            };
-            let joins_at = self.past.joins_at(*entered);
             row.entered += count;
-            if joins_at == 0 {
-                at_risk += count;
-            } else if joins_at <= time {
-                steps.entry(joins_at).or_default()[3] += count;
-            }
-            if joins_at <= time {
-                steps.entry(time).or_default()[kind] += count;
-            }
-            if age >= window {
+            if days(*entered) >= window {
+                let in_time = *end == End::Converted && *lag <= window;
                 row.matured += count;
-                row.converted += if kind == 0 && *lag <= window { count } else { 0 };
+                row.converted += if in_time { count } else { 0 };
             }
         }
         if row.entered == 0 {

@@ -1,0 +1,192 @@
+//! `paceline diagnose`
+
+use serde_json::{Value, json};
+
+use super::{CliResult, Format, Global, open, output};
+use crate::alerts::message::{civil_day, count_text, percent};
+use crate::diagnose::{Factor, Part};
+use crate::domain::{
+    money::for_people,
+    notice::wrap,
+    number::{from_f64, to_f64},
+    stage::Metric,
+};
+use crate::evaluate::{
+    Snapshot,
+    diagnosing::{Diagnosis, diagnose},
+};
+use crate::handoff::{Verdict, summarise};
+
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
+
+pub async fn run(global: &Global) -> CliResult {
+    let settings = global.settings()?;
+    let store = open(&settings).await?;
+    let clock = global.clock().now();
+    let snapshot = Snapshot::load(&settings, &store, clock, None).await?;
+    let found = diagnose(&snapshot).await?;
+    let ledger = snapshot.ledger().await?;
+    let followups = summarise(ledger.rows.iter());
+    let currency = &settings.company.currency;
+    if global.format == Format::Json {
+        let goals: Vec<Value> = found.iter().map(|one| one_json(one, currency)).collect();
+        output::json(&json!({
+            "as_of": clock,
+            "data_as_of": snapshot.data_as_of_all(),
+            "goals": goals,
+            "followups": {
+                "handed_off": followups.handed_off,
+                "in_time_share": followups.in_time_share(),
+                "overdue": followups.count(Verdict::Overdue),
+            },
+        }))?;
+        return super::plan_in_order(&snapshot.plan_errors);
+    }
+    if found.is_empty() {
+        output::text("No goal that counts wins or revenue has begun.\n")?;
+    }
+    for one in &found {
+        output::text(&one_text(one, currency))?;
+    }
+    let mut out = String::new();
+    let share = followups.in_time_share().map_or("not known".to_owned(), percent);
+    let text = format!(
+        "Does sales follow up on all of them? {share} of {} hand-offs that are judged were touched in \
+         time; {} are overdue.",
+        followups.handed_off,
+        followups.count(Verdict::Overdue)
+    );
+    wrap(&mut out, "", &text, COLUMNS);
+    output::text(&out)?;
+    super::plan_in_order(&snapshot.plan_errors)
+}
+
+fn amount(metric: Metric, value: f64, currency: &str) -> String {
+    match metric {
+        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
+        _ => count_text(value.round()),
+    }
+}
+
+/// As planned and as it is, for a factor that has figures of its own.
+fn sides(one: &Diagnosis, factor: Factor, currency: &str) -> (String, String) {
+    match factor {
+        Factor::Volume => (count_text(one.entrants.0.round()), count_text(one.entrants.1)),
+        Factor::Rate(n) => one.links.get(n).map_or_else(Default::default, |link| {
+            let measured = if link.separable { link.row.rate.map(percent) } else { None };
+            (percent(link.planned), measured.unwrap_or_else(|| "not yet".into()))
+        }),
+        Factor::Value => {
+            let money = |value: f64| amount(Metric::Revenue, value, currency);
+            (money(one.value.0), one.value.1.map_or("–".into(), money))
+        }
+        _ => (String::new(), String::new()),
+    }
+}
+
+fn one_text(one: &Diagnosis, currency: &str) -> String {
+    let row = &one.row;
+    let show = |value: f64| amount(row.metric, value, currency);
+    let (actual, planned) = (to_f64(row.actual), row.plan_to_date);
+    let mut out = String::new();
+    let head = format!(
+        "{}: {} {} of {} by now, {} {} ({}). It was served by what came from {} to {}.",
+        row.goal,
+        show(actual),
+        row.metric.title(),
+        show(planned),
+        show((actual - planned).abs()),
+        if actual < planned { "short" } else { "more" },
+        row.state().title(),
+        civil_day(one.served_by.from),
+        civil_day(one.served_by.to.yesterday().unwrap_or(one.served_by.to)),
+    );
+    wrap(&mut out, "", &head, COLUMNS);
+    out.push('\n');
+    let rows = one.parts.iter().filter(|part| !is_nothing(part, row.metric)).map(|part| {
+        let (planned, actual) = sides(one, part.factor, currency);
+        let sure = if part.is_decided() { "" } else { "?" };
+        let interval = format!("{} to {}", show(part.low), show(part.high));
+        vec![one.title(part.factor).0, planned, actual, show(part.effect), interval, sure.into()]
+    });
+    let header = vec!["what", "planned", "here", "makes", "90 %", ""];
+    out.push_str(&output::Table::new(header, rows.collect()).text());
+    if one.parts.iter().any(|part| !part.is_decided() && !is_nothing(part, row.metric)) {
+        out.push_str("? not decidable: it may as well be chance.\n");
+    }
+    out.push('\n');
+    if let Some(worst) = worst(one) {
+        let (what, owner) = one.title(worst.factor);
+        let text = format!("The largest loss that is more than chance: {what} ({owner}).");
+        wrap(&mut out, "", &text, COLUMNS);
+    } else {
+        out.push_str("No single factor costs more than chance would explain.\n");
+    }
+    if let Some(needed) = row.pipeline.as_ref().filter(|rest| rest.gap_at_end > 0.0) {
+        let last = needed.last_useful_day.map_or(String::new(), |day| {
+            format!("; one counts with half of its usual chance until {}", civil_day(day))
+        });
+        let many = needed.needed_now.map_or("–".into(), |many| count_text(many.ceil()));
+        let text = format!("What would close the gap: {many} more opportunities today{last}.");
+        wrap(&mut out, "", &text, COLUMNS);
+    }
+    out.push('\n');
+    out
+}
+
+fn is_nothing(part: &Part, metric: Metric) -> bool {
+    let least = if metric == Metric::Revenue { 0.5 } else { 0.005 };
+    part.effect.abs() < least && part.low.abs() < least && part.high.abs() < least
+}
+
+fn worst(one: &Diagnosis) -> Option<&Part> {
+    let costs = one.parts.iter().filter(|part| part.effect < 0.0 && part.is_decided());
+    costs.min_by(|a, b| a.effect.total_cmp(&b.effect))
+}
+
+fn one_json(one: &Diagnosis, currency: &str) -> Value {
+    let row = &one.row;
+    let real = |value: f64| match row.metric {
+        Metric::Revenue => crate::domain::money::decimal_text(
+            from_f64((value * 100.0).round() / 100.0).unwrap_or_default(),
+        )
+        .into(),
+        _ => json!(value),
+    };
+    let parts: Vec<Value> = one
+        .parts
+        .iter()
+        .map(|part| {
+            let (title, owner) = one.title(part.factor);
+            json!({
+                "factor": title, "owner": owner, "effect": real(part.effect),
+                "low": real(part.low), "high": real(part.high), "decided": part.is_decided(),
+            })
+        })
+        .collect();
+    let links: Vec<Value> = one
+        .links
+        .iter()
+        .map(|link| {
+            json!({
+                "rate": link.pair.key(), "planned": link.planned, "measured": link.row.rate,
+                "low": link.row.low, "high": link.row.high, "entered": link.row.entered,
+                "matured": link.row.matured, "window_days": link.window_days,
+                "separable": link.separable,
+            })
+        })
+        .collect();
+    json!({
+        "goal": row.goal,
+        "metric": row.metric.name(),
+        "currency": currency,
+        "plan_to_date": real(row.plan_to_date),
+        "actual": real(to_f64(row.actual)),
+        "difference": real(to_f64(row.actual) - row.plan_to_date),
+        "state": row.state(),
+        "served_by": {"from": one.served_by.from, "to": one.served_by.to},
+        "parts": parts,
+        "rates": links,
+    })
+}

@@ -1,0 +1,142 @@
+//! `paceline plan --with KEY=VALUE`: the plan as it would be, beside the plan as it is.
+
+use std::path::Path;
+
+use super::{CliError, output};
+use crate::alerts::message::count_text;
+use crate::config::{Settings, document::Document, plan_file};
+use crate::domain::{money::for_people, number::to_f64, stage::Metric};
+use crate::plan::{Goal, GoalPlan, Measured, lay_out};
+
+/// Keys that stand in `[[goal]]` itself; all others stand in `[goal.assume]`.
+const OF_GOAL: [&str; 9] =
+    ["revenue", "wins", "opportunities", "mqls", "leads", "visits", "from", "to", "every"];
+
+/// The goals of a plan file with some of its values replaced. What is wrong with a value is said as it
+/// would be for the file.
+///
+/// # Errors
+/// When a change is not `KEY=VALUE`, or the plan is not in order with it.
+pub fn goals(file: &Path, changes: &[String]) -> Result<Vec<Goal>, CliError> {
+    let usage = |text: String| CliError::Usage(text);
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| usage(format!("{}: {error}", file.display())))?;
+    let mut plan: toml::Table =
+        text.parse().map_err(|error| usage(format!("{}: {error}", file.display())))?;
+    let goals = plan.get_mut("goal").and_then(toml::Value::as_array_mut);
+    for goal in goals.into_iter().flatten().filter_map(toml::Value::as_table_mut) {
+        for change in changes {
+            let (key, value) = change.split_once('=').ok_or_else(|| {
+                usage(format!("`--with {change}`: write it like --with win_rate=0.35"))
+            })?;
+            let (key, value) = (key.trim(), value.trim());
+            if OF_GOAL.contains(&key) {
+                // A goal counts one thing only: what it does not count is not replaced.
+                if goal.contains_key(key) {
+                    goal.insert(key.to_owned(), read(value));
+                }
+                continue;
+            }
+            let assume = goal.entry("assume").or_insert_with(|| toml::Table::new().into());
+            if let Some(assume) = assume.as_table_mut() {
+                assume.insert(key.to_owned(), read(value));
+            }
+        }
+    }
+    let text = toml::to_string(&plan).map_err(|error| usage(error.to_string()))?;
+    let name = format!("{} with {}", file.display(), changes.join(", "));
+    let document = Document::from_text(Path::new(&name), &text, None)?;
+    Ok(plan_file::from_document(&document)?)
+}
+
+/// A number or a table as TOML has it, anything else as a text.
+fn read(value: &str) -> toml::Value {
+    let parsed = format!("value = {value}").parse::<toml::Table>();
+    let parsed = parsed.ok().and_then(|mut table| table.remove("value"));
+    parsed.filter(|value| !value.is_datetime()).unwrap_or_else(|| value.to_owned().into())
+}
+
+/// The goals worked out.
+///
+/// # Errors
+/// See [`crate::plan::PlanError`].
+pub fn lay_out_all(
+    settings: &Settings,
+    goals: &[Goal],
+    measured: &Measured,
+) -> Result<Vec<GoalPlan>, CliError> {
+    let company = &settings.company;
+    goals
+        .iter()
+        .map(|goal| lay_out(goal, measured, &company.hours, company.fiscal_start))
+        .map(|plan| plan.map_err(|error| CliError::Usage(error.to_string())))
+        .collect()
+}
+
+/// What each goal needs, as planned and with the changes.
+pub fn comparison(
+    planned: &[GoalPlan],
+    changed: &[GoalPlan],
+    changes: &[String],
+    currency: &str,
+) -> String {
+    let mut out = format!("With {}:\n\n", changes.join(", "));
+    let amount = |metric: Metric, value: rust_decimal::Decimal| match metric {
+        Metric::Revenue => for_people(value.round(), currency),
+        _ => count_text(to_f64(value)),
+    };
+    for with in changed {
+        let before = planned.iter().find(|plan| plan.goal.name == with.goal.name);
+        let rows = with.chain.required.iter().map(|(metric, value)| {
+            let old = before.and_then(|plan| plan.chain.required.get(metric));
+            let more = old.map(|old| to_f64(*value) - to_f64(*old));
+            let more = more.map_or("–".into(), |more| match *metric {
+                Metric::Revenue => for_people(
+                    crate::domain::number::from_f64(more.round()).unwrap_or_default(),
+                    currency,
+                ),
+                _ if more > 0.0 => format!("+{}", count_text(more)),
+                _ => count_text(more),
+            });
+            vec![
+                metric.title().to_owned(),
+                old.map_or("–".into(), |old| amount(*metric, *old)),
+                amount(*metric, *value),
+                more,
+            ]
+        });
+        let table = output::Table::new(vec!["", "as planned", "with", "more"], rows.collect());
+        out.push_str(&format!("{}\n{}\n", with.goal.name, table.text()));
+    }
+    out.push_str("Nothing was changed: put it into the plan file to plan with it.\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Given, Pair};
+
+    #[test]
+    fn a_value_of_every_goal_is_replaced_and_checked_as_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plan.toml");
+        std::fs::write(&file, include_str!("../../config/plan.toml")).unwrap();
+        let with = |changes: &[&str]| {
+            goals(&file, &changes.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+        };
+        let changed =
+            with(&["win_rate=0.35", "opportunities=500", "sales_cycle=3 months"]).unwrap();
+        for goal in &changed {
+            let rate = goal.assume.rates[&Pair::WinRate];
+            assert_eq!(rate, Given::Value("0.35".parse().unwrap()), "{}", goal.name);
+        }
+        assert_eq!(changed[0].metric, Metric::Revenue, "it counts no opportunities");
+        assert_eq!(changed[1].target, 500.into());
+        for wrong in ["win_rate=1.5", "win_rat=0.3", "win_rate", "average_deal_value=-1"] {
+            let error = with(&[wrong]).unwrap_err();
+            assert_eq!(error.code(), 2, "{wrong}");
+            assert!(error.to_string().contains(wrong.split('=').next().unwrap()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Why a goal is missed or passed, from what is stored.
+
+use jiff::civil::Date;
+
+use super::{Snapshot, snapshot::EvaluateError, snapshot::objects_of, tallies};
+use crate::diagnose::{Evidence, Factor, Factors, Part, Segment, parts};
+use crate::domain::{
+    number::to_f64,
+    period::{Period, move_back},
+    stage::{Metric, Stage},
+};
+use crate::pacing::{PaceRow, actual::Actuals, judge::DISPERSION_UNKNOWN};
+use crate::plan::{GoalPlan, Lag, Pair};
+use crate::rates::{Row, measured::horizon_days};
+
+/// Why one goal stands where it does.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// Where it stands.
+    pub row: PaceRow,
+    /// The chain's links, in the order of the funnel.
+    pub links: Vec<Link>,
+    /// The days on which those came that could be won by now.
+    pub served_by: Period,
+    /// Entrants of the chain: planned, and there.
+    pub entrants: (f64, f64),
+    /// What a win is worth: planned, and here.
+    pub value: (f64, Option<f64>),
+    /// What each factor contributed; they add up to actual less plan to date.
+    pub parts: Vec<Part>,
+}
+
+/// A rate of the chain, as planned and as measured on those that served the goal.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Which.
+    pub pair: Pair,
+    /// As planned.
+    pub planned: f64,
+    /// As measured.
+    pub row: Row,
+    /// Days within which it was measured.
+    pub window_days: i64,
+    /// Whether it could be told from the timing: somebody has been seen for the whole window.
+    pub separable: bool,
+}
+
+/// A diagnosis of every goal that counts wins or money and has begun; what cannot be worked out, since
+/// nothing of its chain is reported, is left out.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn diagnose(snapshot: &Snapshot<'_>) -> Result<Vec<Diagnosis>, EvaluateError> {
+    let rows = snapshot.pace_known();
+    let mut found = Vec::new();
+    for plan in snapshot.plans.iter().filter(|plan| plan.goal.counts_wins()) {
+        let own =
+            rows.iter().find(|row| row.goal == plan.goal.name && row.metric == plan.goal.metric);
+        let Some(row) = own.filter(|row| row.plan_to_date > 0.0) else { continue };
+        let of_goal: Vec<&PaceRow> = rows.iter().filter(|r| r.goal == plan.goal.name).collect();
+        found.extend(of_plan(snapshot, plan, row, &of_goal).await?);
+    }
+    Ok(found)
+}
+
+async fn of_plan(
+    snapshot: &Snapshot<'_>,
+    plan: &GoalPlan,
+    row: &PaceRow,
+    rows: &[&PaceRow],
+) -> Result<Option<Diagnosis>, EvaluateError> {
+    let zone = &snapshot.settings.company.zone;
+    let today = zone.to_datetime(row.at).date();
+    let served_by = served_by(plan, row, rows, today);
+    let calendar = &snapshot.settings.company.hours;
+    let actuals =
+        Actuals { facts: &snapshot.facts, calendar, currency: &snapshot.settings.currency };
+    let count = |stage: Stage| {
+        let wins = stage == Stage::Won;
+        let metric = if wins { Metric::Wins } else { metric_of(stage) };
+        let period = if wins { row.period } else { served_by };
+        to_f64(actuals.count(metric, period, row.at, plan))
+    };
+    let mut links = Vec::new();
+    for (pair, assumed) in &plan.chain.rates {
+        let (from, to) = pair.stages();
+        // Visits are no records of their own, and what no source reports has no rate.
+        let reported = !snapshot.completeness.sources_of(objects_of(from)).is_empty();
+        let Ok(cut) = tallies::cut_of(snapshot, from, to) else { continue };
+        if from == Stage::Visit || !reported {
+            continue;
+        }
+        let seen_to = zone.to_datetime(cut).date();
+        let tally = tallies::total(snapshot, from, to, cut).await?;
+        let given = plan.goal.assume.within_days.get(pair).copied();
+        let window_days = given.unwrap_or_else(|| horizon_days(&tally, seen_to));
+        let cohort = tally.between(served_by.from, served_by.to);
+        let measured = cohort.row(Some(window_days), seen_to);
+        let separable =
+            measured.window_reached == Some(true) && measured.rate.is_some_and(|r| r > 0.0);
+        let planned = to_f64(assumed.value);
+        links.push(Link { pair: *pair, planned, row: measured, window_days, separable });
+    }
+    let Some(first) = links.first() else { return Ok(None) };
+    let counts: Vec<f64> = std::iter::once(count(first.pair.stages().0))
+        .chain(links.iter().map(|link| count(link.pair.stages().1)))
+        .collect();
+    let per_win = plan.chain.revenue_per_win.filter(|_| row.metric == Metric::Revenue);
+    let planned_value = per_win.map_or(1.0, to_f64);
+    let created = rows.iter().find(|row| row.metric == Metric::Opportunities);
+    let dispersion = created.map_or(DISPERSION_UNKNOWN, |created| created.judgement.dispersion);
+    let planned = planned_side(row, &links, planned_value);
+    let (actual, mut evidence) = actual_side(plan, row, &links, &counts, &actuals);
+    evidence.dispersion = dispersion;
+    let segment = Segment { plan: planned, actual };
+    Ok(Some(Diagnosis {
+        row: row.clone(),
+        served_by,
+        entrants: (segment.plan.volume, segment.actual.volume),
+        value: (planned_value, segment.actual.value),
+        parts: parts(&[segment], &[evidence]),
+        links,
+    }))
+}
+
+/// The days on which opportunities, and those before them, came that the plan wants won by now: the
+/// goal's days up to today, moved back by its sales cycle.
+fn served_by(plan: &GoalPlan, row: &PaceRow, rows: &[&PaceRow], today: Date) -> Period {
+    let upstream = rows.iter().find(|row| row.metric < Metric::Wins);
+    let from = upstream.map_or(row.period.from, |upstream| upstream.period.from);
+    let last = today.tomorrow().unwrap_or(today).min(row.period.to);
+    let to = match plan.goal.assume.sales_cycle {
+        Lag::None => last,
+        Lag::Fixed(span) => move_back(last, span),
+        Lag::LogNormal { median_days, .. } => move_back(last, jiff::Span::new().days(median_days)),
+    };
+    Period { from, to: to.max(from) }
+}
+
+fn metric_of(stage: Stage) -> Metric {
+    let of = |metric: &Metric| metric.stage() == stage;
+    Metric::ALL.into_iter().find(of).unwrap_or(Metric::Leads)
+}
+
+/// The plan by now, as entrants times rates times value.
+fn planned_side(row: &PaceRow, links: &[Link], planned_value: f64) -> Factors {
+    let rate_of_all: f64 = links.iter().map(|link| link.planned).product();
+    Factors {
+        volume: row.plan_to_date / (rate_of_all * planned_value),
+        rates: links.iter().map(|link| Some(link.planned)).collect(),
+        timing: links.iter().map(|_| Some(1.0)).collect(),
+        value: Some(planned_value),
+    }
+}
+
+/// What is there, as entrants times rates times timing times value, with what that rests on. A rate that
+/// cannot be told from its timing yet is what came of those that entered.
+fn actual_side(
+    plan: &GoalPlan,
+    row: &PaceRow,
+    links: &[Link],
+    counts: &[f64],
+    actuals: &Actuals<'_>,
+) -> (Factors, Evidence) {
+    let (mut rates, mut timing, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+    for (link, pair) in links.iter().zip(counts.windows(2)) {
+        let plain = (pair[0] > 0.0).then(|| pair[1] / pair[0]);
+        let rate = if link.separable { link.row.rate } else { plain };
+        timing.push(rate.filter(|rate| *rate > 0.0).and_then(|rate| Some(plain? / rate)));
+        sizes.push(if link.separable { link.row.size } else { pair[0] });
+        rates.push(rate);
+    }
+    let money = row.metric == Metric::Revenue;
+    let wins = counts.last().copied().unwrap_or(0.0);
+    let mean = (wins > 0.0).then(|| to_f64(row.actual) / wins);
+    let value = if money { mean } else { Some(1.0) };
+    let volume = counts.first().copied().unwrap_or(0.0);
+    let won = actuals.records(Metric::Wins, row.period, row.at);
+    let values = won.into_iter().filter_map(|deal| actuals.value(deal, plan)).map(to_f64);
+    let values = if money { values.collect() } else { Vec::new() };
+    let counts = counts.to_vec();
+    let evidence = Evidence { sizes, counts, dispersion: DISPERSION_UNKNOWN, values };
+    (Factors { volume, rates, timing, value }, evidence)
+}
+
+impl Diagnosis {
+    /// A factor in words, and whose it is.
+    pub fn title(&self, factor: Factor) -> (String, &'static str) {
+        match factor {
+            Factor::Volume => {
+                let first = self.links.first().map_or("leads", |link| link.pair.stages().0.name());
+                (format!("number of {}", many(first)), "marketing")
+            }
+            Factor::Mix => ("mix".into(), "marketing"),
+            Factor::Rate(n) => match self.links.get(n) {
+                Some(link) => {
+                    let sales = link.pair.stages().0 == Stage::Opportunity;
+                    let timing = if link.separable { "" } else { " and its timing" };
+                    let owner = if sales { "sales" } else { "marketing" };
+                    (format!("{}{timing}", link.pair.title()), owner)
+                }
+                None => ("rate".into(), "marketing"),
+            },
+            Factor::Timing(_) => ("timing".into(), "nobody: early, late, or from before"),
+            Factor::Value => ("value of a win".into(), "sales"),
+        }
+    }
+}
+
+fn many(stage: &str) -> String {
+    match stage.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{stage}s"),
+    }
+}

@@ -1,0 +1,227 @@
+//! What the forecasts rest on: the company's own conversion, what is open, what comes in, what wins are
+//! worth.
+
+use std::collections::BTreeMap;
+
+use jiff::{ToSpan, civil::Date};
+
+use super::{
+    Snapshot,
+    snapshot::{EvaluateError, objects_of},
+    tallies,
+};
+use crate::domain::{
+    Opportunity, Outcome,
+    calendar::BusinessCalendar,
+    moment::Moment,
+    number::to_f64,
+    period::Period,
+    stage::{Metric, Stage},
+};
+use crate::forecast::{Conversion, Intake, Open, Outlook, draw::count_forecast};
+use crate::pacing::{PaceRow, State, actual::Actuals};
+use crate::plan::GoalPlan;
+use crate::rates::measured::horizon_days;
+
+/// Business days that the present intake is measured over: a quarter.
+const INTAKE_DAYS: usize = 63;
+/// Months of which the busiest is the most that can come in.
+const BUSIEST_OF_MONTHS: i32 = 24;
+/// Fewer wins of the last year than this, and those before it count too.
+const VALUES_MIN: usize = 10;
+/// Every forecast's seed: the same data gives the same figures.
+const SEED: u64 = 0x005e_ed0f_9ace;
+
+/// What was measured for forecasts.
+#[derive(Clone, Debug, Default)]
+pub struct Prospects {
+    /// When an opportunity is won.
+    pub conversion: Option<Conversion>,
+    /// What is open: when it was created, and its amount in the company's currency.
+    open: Vec<(Date, Option<f64>)>,
+    /// What won ones were worth.
+    values: Vec<f64>,
+    /// Metric -> what comes in.
+    flows: BTreeMap<Metric, Flow>,
+}
+
+/// How much of something comes in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    /// On a business day of the last quarter.
+    per_day: f64,
+    /// On a business day of the busiest month.
+    per_day_max: f64,
+    /// Events that `per_day` rests on.
+    seen: f64,
+}
+
+/// Measures what forecasts need.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateError> {
+    let Ok(cut) = tallies::cut_of(snapshot, Stage::Opportunity, Stage::Won) else {
+        return Ok(Prospects::default());
+    };
+    let zone = &snapshot.settings.company.zone;
+    let today = zone.to_datetime(cut).date();
+    let tally = tallies::total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
+    let horizon = horizon_days(&tally, today);
+    let tomorrow = today.tomorrow().unwrap_or(today);
+    let cohort = tally.between(today.saturating_sub(12.months()), tomorrow);
+    let conversion = cohort.curve(horizon, today);
+    let conversion =
+        conversion.and_then(|(won, waiting, size)| Conversion::new(won, waiting, size));
+    let living = || {
+        let all = snapshot.facts.opportunities.values();
+        all.filter(|o| o.deleted_at.is_none_or(|deleted| deleted > cut))
+    };
+    let worth = |o: &Opportunity, day: Date| {
+        let convert = &snapshot.settings.currency;
+        convert.convert(o.amount?, o.currency.as_deref(), day).map(to_f64)
+    };
+    let seen = |at: Option<Moment>| at.is_some_and(|at| at.is_seen(cut, zone));
+    let is_open =
+        |o: &&Opportunity| seen(o.created_at) && !(o.outcome != Outcome::Open && seen(o.closed_at));
+    let open = living()
+        .filter(is_open)
+        .filter_map(|o| Some((o.created_at?.date(zone), worth(o, today))))
+        .collect();
+    let mut won: Vec<(Date, f64)> = living()
+        .filter(|o| seen(o.won_at()))
+        .filter_map(|o| {
+            o.won_at().map(|at| at.date(zone)).and_then(|day| Some((day, worth(o, day)?)))
+        })
+        .collect();
+    let last_year = |(day, _): &(Date, f64)| *day > today.saturating_sub(12.months());
+    if won.iter().filter(|one| last_year(one)).count() >= VALUES_MIN {
+        won.retain(last_year);
+    }
+    let values = won.into_iter().map(|(_, value)| value).collect();
+    Ok(Prospects { conversion, open, values, flows: flows(snapshot) })
+}
+
+/// What comes in of everything that is counted one by one.
+fn flows(snapshot: &Snapshot<'_>) -> BTreeMap<Metric, Flow> {
+    let mut flows = BTreeMap::new();
+    let calendar = &snapshot.settings.company.hours;
+    let actuals =
+        Actuals { facts: &snapshot.facts, calendar, currency: &snapshot.settings.currency };
+    let Some(plan) = snapshot.plans.first() else { return flows };
+    for metric in [Metric::Visits, Metric::Leads, Metric::Mqls, Metric::Opportunities] {
+        let Some(at) = snapshot.data_as_of(objects_of(metric.stage())) else { continue };
+        let today = calendar.zone.to_datetime(at).date();
+        let first = today.saturating_sub(BUSIEST_OF_MONTHS.months());
+        let by_day = actuals.by_day(metric, Period { from: first, to: today }, at, plan);
+        flows.insert(metric, flow(&by_day, first, today, calendar));
+    }
+    flows
+}
+
+fn flow(
+    by_day: &BTreeMap<Date, f64>,
+    first: Date,
+    today: Date,
+    calendar: &BusinessCalendar,
+) -> Flow {
+    let count = |from: Date, to: Date| by_day.range(from..to).map(|(_, n)| n).sum::<f64>();
+    let days = |from: Date, to: Date| calendar.business_days(from, to).count().max(1) as f64;
+    // No further back than the records reach.
+    let begun = by_day.keys().next().copied().unwrap_or(first).max(first);
+    let business: Vec<Date> = calendar.business_days(begun, today).collect();
+    let from = business.iter().rev().nth(INTAKE_DAYS - 1).or(business.first());
+    let from = from.copied().unwrap_or(today);
+    let seen = count(from, today);
+    let per_day = seen / days(from, today);
+    let mut per_day_max = per_day;
+    let mut month = begun.first_of_month();
+    while month < today.first_of_month() {
+        let next = month.saturating_add(1.month());
+        per_day_max = per_day_max.max(count(month, next) / days(month, next));
+        month = next;
+    }
+    Flow { per_day, per_day_max, seen }
+}
+
+impl Prospects {
+    /// Adds to a row how its period may end, and what that means for its state.
+    pub fn extend(
+        &self,
+        row: &mut PaceRow,
+        plan: &GoalPlan,
+        dispersion: f64,
+        calendar: &BusinessCalendar,
+    ) {
+        let today = calendar.zone.to_datetime(row.at).date();
+        if today < row.period.from || today >= row.period.to || row.goal_value.is_zero() {
+            return;
+        }
+        let goal = to_f64(row.goal_value);
+        if row.metric >= Metric::Wins {
+            let Some(outlook) = self.outlook(row, plan, dispersion, today, calendar) else {
+                return;
+            };
+            let mut pipeline = outlook.pipeline();
+            for day in [&mut pipeline.last_useful_day, &mut pipeline.last_possible_day] {
+                *day = day.map(|day| calendar.back_to_business_day(day));
+            }
+            row.forecast = Some(outlook.forecast(SEED));
+            row.pipeline = Some(pipeline);
+        } else if let Some(flow) = self.flows.get(&row.metric).filter(|flow| flow.seen > 0.0) {
+            let running = 1.0 - calendar.share_over(today, row.at);
+            let running = if calendar.is_business_day(today) { running } else { 0.0 };
+            let tomorrow = today.tomorrow().unwrap_or(today);
+            let days = calendar.business_days(tomorrow, row.period.to).count() as f64 + running;
+            let mean = flow.per_day * days;
+            let actual = to_f64(row.actual);
+            row.forecast =
+                Some(count_forecast(actual, goal, mean, flow.seen, row.judgement.dispersion, SEED));
+        }
+        let unlikely = row.forecast.is_some_and(|forecast| forecast.probability < 0.5);
+        // Revenue stands as its wins do.
+        if unlikely && row.metric != Metric::Revenue && row.judgement.state == State::OnTrack {
+            row.judgement.state = State::AtRisk;
+        }
+    }
+
+    fn outlook(
+        &self,
+        row: &PaceRow,
+        plan: &GoalPlan,
+        dispersion: f64,
+        today: Date,
+        calendar: &BusinessCalendar,
+    ) -> Option<Outlook> {
+        let conversion = self.conversion.clone()?;
+        let flow = self.flows.get(&Metric::Opportunities).copied().unwrap_or_default();
+        let age = |created: Date| created.until(today).map_or(0, |span| i64::from(span.get_days()));
+        // What a win brings to this goal's revenue, beside its own amount.
+        let times = plan.months_counted();
+        let open = self.open.iter().map(|(created, value)| Open {
+            age_days: age(*created).max(0),
+            value: value.map(|value| value * times),
+        });
+        let tomorrow = today.tomorrow().ok()?;
+        let intake = calendar.business_days(tomorrow, row.period.to).map(|day| Intake {
+            day,
+            count: flow.per_day,
+            count_max: flow.per_day_max,
+        });
+        let money = row.metric == Metric::Revenue;
+        if money && self.values.is_empty() {
+            return None;
+        }
+        Some(Outlook {
+            today,
+            to: row.period.to,
+            actual: to_f64(row.actual),
+            goal: to_f64(row.goal_value),
+            conversion,
+            open: open.collect(),
+            intake: intake.collect(),
+            dispersion,
+            values: money.then(|| self.values.iter().map(|value| value * times).collect()),
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a goal is missed: on a company whose only fault is known, the parts say so, add up to the cent,
+//! and leave the rest undecided.
+
+mod support;
+
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use paceline::clock::Clock;
+use paceline::daemon::sync_source;
+use paceline::diagnose::Factor;
+use paceline::domain::number::to_f64;
+use paceline::evaluate::{
+    Snapshot,
+    diagnosing::{Diagnosis, diagnose},
+};
+use paceline::store::Store;
+use paceline::sync::Full;
+use support::{instant, settings_of, write};
+
+const CONFIG: &str = r#"
+[company]
+name = "C"
+time_zone = "UTC"
+[source.crm]
+kind = "csv"
+[[source.crm.file]]
+path = "leads.csv"
+object = "lead"
+[source.crm.file.columns]
+id = "id"
+created_at = "created"
+[[source.crm.file]]
+path = "deals.csv"
+object = "opportunity"
+[source.crm.file.columns]
+id = "id"
+lead = "lead"
+created_at = "created"
+closed_at = "closed"
+outcome = "outcome"
+amount = "amount"
+[plan]
+file = "plan.toml"
+"#;
+
+/// Forty leads a week of 2026, of which one in four becomes an opportunity on the next day; of these
+/// so many in a hundred are won thirty days later, the others lost.
+fn company(won_of_hundred: usize, leads_a_week: usize, amount: u32) -> (String, String) {
+    let (mut leads, mut deals) =
+        (String::from("id,created\n"), String::from("id,lead,created,closed,outcome,amount\n"));
+    let mut opportunities = 0;
+    for week in 0..39_i32 {
+        for n in 0..leads_a_week {
+            let day: Date = date(2026, 1, 5).saturating_add((week * 7 + (n % 5) as i32).days());
+            let id = format!("{week}-{n}");
+            leads.push_str(&format!("{id},{day}\n"));
+            if n % 4 == 0 {
+                opportunities += 1;
+                let created = day.saturating_add(1.day());
+                let closed = created.saturating_add(30.days());
+                let outcome =
+                    if (opportunities * 37) % 100 < won_of_hundred { "won" } else { "lost" };
+                deals.push_str(&format!("d{id},{id},{created},{closed},{outcome},{amount}\n"));
+            }
+        }
+    }
+    (leads, deals)
+}
+
+async fn diagnosis(won_of_hundred: usize, leads_a_week: usize, amount: u32) -> Diagnosis {
+    let (folder, settings) = settings_of(CONFIG);
+    let (leads, deals) = company(won_of_hundred, leads_a_week, amount);
+    write(folder.path(), "leads.csv", &leads);
+    write(folder.path(), "deals.csv", &deals);
+    write(
+        folder.path(),
+        "plan.toml",
+        "[[goal]]\nname = \"year\"\nfrom = \"2026-02-01\"\nto = \"2026-11-01\"\nrevenue = 1170000\n\
+         [goal.assume]\naverage_deal_value = 10000\nwin_rate = 0.30\nlead_to_opportunity = 0.25\n\
+         sales_cycle = \"1 month\"\nwithin = { win_rate = \"60d\", lead_to_opportunity = \"30d\" }\n",
+    );
+    let store = Store::open(&settings.database).await.unwrap();
+    let clock = Clock::Fixed(instant("2026-10-05T00:00:00Z"));
+    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
+    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let mut found = diagnose(&snapshot).await.unwrap();
+    assert_eq!(found.len(), 1);
+    found.remove(0)
+}
+
+fn effect(diagnosis: &Diagnosis, factor: Factor) -> (f64, bool) {
+    let part = diagnosis.parts.iter().find(|part| part.factor == factor).unwrap();
+    (part.effect, part.is_decided())
+}
+
+/// The parts add up to what is there less the plan, to the cent.
+fn adds_up(diagnosis: &Diagnosis) {
+    let sum: f64 = diagnosis.parts.iter().map(|part| part.effect).sum();
+    let difference = to_f64(diagnosis.row.actual) - diagnosis.row.plan_to_date;
+    assert!((sum - difference).abs() < 0.006, "{sum} {difference}");
+}
+
+#[tokio::test]
+async fn a_win_rate_that_was_set_too_high_is_what_costs() {
+    let diagnosis = diagnosis(15, 40, 10_000).await;
+    adds_up(&diagnosis);
+    let (win_rate, decided) = effect(&diagnosis, Factor::Rate(1));
+    assert!(decided && win_rate < -250_000.0, "{:?}", diagnosis.parts);
+    let measured = diagnosis.links[1].row.rate.unwrap();
+    assert!((measured - 0.15).abs() < 0.02 && diagnosis.links[1].separable, "{measured}");
+    let (conversion, decided) = effect(&diagnosis, Factor::Rate(0));
+    assert!(conversion.abs() < 20_000.0 && !decided, "{:?}", diagnosis.parts);
+    assert_eq!(diagnosis.title(Factor::Rate(1)), ("win rate".to_owned(), "sales"));
+}
+
+#[tokio::test]
+async fn too_few_leads_are_what_costs() {
+    let diagnosis = diagnosis(30, 16, 10_000).await;
+    adds_up(&diagnosis);
+    let (volume, decided) = effect(&diagnosis, Factor::Volume);
+    assert!(decided && volume < -300_000.0, "{:?}", diagnosis.parts);
+    assert!(!effect(&diagnosis, Factor::Rate(1)).1, "{:?}", diagnosis.parts);
+    assert_eq!(diagnosis.title(Factor::Volume), ("number of leads".to_owned(), "marketing"));
+}
+
+#[tokio::test]
+async fn small_deals_are_what_costs() {
+    let diagnosis = diagnosis(30, 40, 6_000).await;
+    adds_up(&diagnosis);
+    let (value, decided) = effect(&diagnosis, Factor::Value);
+    assert!(decided && value < -250_000.0, "{:?}", diagnosis.parts);
+    assert!(!effect(&diagnosis, Factor::Rate(1)).1, "{:?}", diagnosis.parts);
+}
