@@ -4,6 +4,7 @@
 
 pub mod lifecycle;
 pub mod message;
+pub mod outlook;
 pub mod rules;
 pub mod settings;
 

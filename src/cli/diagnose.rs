@@ -19,6 +19,8 @@ use crate::handoff::{Verdict, summarise};
 
 /// Columns of a terminal.
 const COLUMNS: usize = 80;
+/// Reasons that are shown.
+const REASONS_MAX: usize = 6;
 
 pub async fn run(global: &Global) -> CliResult {
     let settings = global.settings()?;
@@ -123,6 +125,13 @@ fn one_text(one: &Diagnosis, currency: &str) -> String {
     } else {
         out.push_str("No single factor costs more than chance would explain.\n");
     }
+    if !one.lost.is_empty() {
+        let all: usize = one.lost.iter().map(|(_, count)| count).sum();
+        let most = one.lost.iter().take(REASONS_MAX);
+        let most: Vec<String> = most.map(|(reason, count)| format!("{reason} {count}")).collect();
+        let text = format!("Lost since {}: {all}; {}.", row.period.from, most.join(", "));
+        wrap(&mut out, "", &text, COLUMNS);
+    }
     if let Some(needed) = row.pipeline.as_ref().filter(|rest| rest.gap_at_end > 0.0) {
         let last = needed.last_useful_day.map_or(String::new(), |day| {
             format!("; one counts with half of its usual chance until {}", civil_day(day))
@@ -188,5 +197,7 @@ fn one_json(one: &Diagnosis, currency: &str) -> Value {
         "served_by": {"from": one.served_by.from, "to": one.served_by.to},
         "parts": parts,
         "rates": links,
+        "lost": one.lost.iter().map(|(reason, count)| json!({"reason": reason, "count": count}))
+            .collect::<Vec<_>>(),
     })
 }

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::{CliError, CliResult, Format, Global, open, output};
-use crate::alerts::message::{civil_day, count_text, percent};
+use crate::alerts::{
+    message::{count_text, percent},
+    outlook::{forecast_text, pipeline_text},
+};
 use crate::domain::{
     money::for_people,
     notice::wrap,
@@ -11,7 +14,6 @@ use crate::domain::{
     stage::Metric,
 };
 use crate::evaluate::Snapshot;
-use crate::forecast::Pipeline;
 use crate::pacing::{PaceRow, State, row_json};
 
 #[derive(Debug, clap::Args)]
@@ -40,7 +42,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         Format::Csv => table(&rows, currency).csv()?,
         Format::Text => {
             output::text(&grouped(table(&rows, currency)).text())?;
-            output::text(&outlook_lines(&snapshot, &rows, currency))?;
+            output::text(&outlook_lines(&rows, currency))?;
             output::text(&closing_line(&rows, &unmeasured))?;
         }
     }
@@ -113,71 +115,17 @@ fn grouped(table: output::Table) -> output::Table {
 }
 
 /// How each goal's own figure may end, and what is still to come.
-fn outlook_lines(snapshot: &Snapshot<'_>, rows: &[PaceRow], currency: &str) -> String {
+fn outlook_lines(rows: &[PaceRow], currency: &str) -> String {
     let mut out = String::new();
-    for plan in &snapshot.plans {
-        let goal = &plan.goal;
-        let own = rows.iter().find(|row| row.goal == goal.name && row.metric == goal.metric);
-        let Some((row, forecast)) = own.and_then(|row| Some((row, row.forecast?))) else {
-            continue;
-        };
-        let amount = |value: f64| match row.metric {
-            Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
-            _ => count_text(value),
-        };
-        let mut text = format!(
-            "{}: ends at {} to {} {} in 8 of 10 cases, half of them above {}; chance of the goal {}.",
-            goal.name,
-            amount(forecast.p10),
-            amount(forecast.p90),
-            row.metric.title(),
-            amount(forecast.p50),
-            chance_text(forecast.probability)
-        );
+    for row in rows.iter().filter(|row| row.own) {
+        let Some(forecast) = forecast_text(row, currency) else { continue };
+        let mut text = format!("{}: {forecast}.", row.goal);
         if let Some(rest) = &row.pipeline {
-            text.push_str(&pipeline_text(rest, &amount));
+            text.push_str(&format!(" {}", pipeline_text(row, rest, currency)));
         }
         wrap(&mut out, "", &text, 80);
     }
     out
-}
-
-fn chance_text(probability: f64) -> String {
-    match probability {
-        p if p < 0.01 => "below 1 %".into(),
-        p if p > 0.99 => "above 99 %".into(),
-        p => percent(p),
-    }
-}
-
-fn pipeline_text(rest: &Pipeline, amount: &impl Fn(f64) -> String) -> String {
-    let mut text = format!(
-        " The {} that are open will bring about {}, new ones {}.",
-        rest.open_count,
-        amount(rest.expected_open),
-        amount(rest.expected_new)
-    );
-    if let (Some(coverage), Some(needed)) = (rest.coverage, rest.coverage_needed) {
-        text.push_str(&format!(
-            " Open pipeline covers {coverage:.1} times what is missing; by this company's own \
-             conversion {needed:.1} times is needed."
-        ));
-    }
-    if rest.gap_at_end > 0.0 {
-        text.push_str(&format!(
-            " Then {} are missing, {} of it beyond recovery.",
-            amount(rest.gap_at_end),
-            amount(rest.beyond_recovery)
-        ));
-    }
-    if let (Some(useful), Some(possible)) = (rest.last_useful_day, rest.last_possible_day) {
-        text.push_str(&format!(
-            " A new opportunity has half of its usual chance to count until {}, a tenth until {}.",
-            civil_day(useful),
-            civil_day(possible)
-        ));
-    }
-    text
 }
 
 fn closing_line(rows: &[PaceRow], unmeasured: &[&str]) -> String {

@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Action, AlertLine, Digest, FollowupLine, Followups, GoalLine, RateLine, Week};
 use crate::alerts::message::{civil_day, count_text, day_time_zone, percent};
+use crate::alerts::outlook::forecast_text;
 use crate::alerts::{Finding, RateCheck, Status};
 use crate::domain::{
     Facts, Fault,
@@ -89,6 +90,7 @@ pub fn build(parts: Parts<'_>) -> Digest {
         data_as_of_text: complete,
         actions: actions(&parts),
         goals: parts.now.pace.iter().map(|row| goal_line(row, parts.currency)).collect(),
+        outlooks: outlooks(parts.now.pace, parts.currency),
         rates: rate_lines(&parts),
         followups: followups(&parts),
         changed: changed(&parts),
@@ -163,6 +165,13 @@ fn goal_line(row: &PaceRow, currency: &str) -> GoalLine {
         until: civil_day(last),
         state: row.state().title().to_owned(),
     }
+}
+
+/// How each goal's own figure may end.
+fn outlooks(rows: &[PaceRow], currency: &str) -> Vec<String> {
+    let own = rows.iter().filter(|row| row.own);
+    let text = |row: &PaceRow| Some(format!("{}: {}", row.goal, forecast_text(row, currency)?));
+    own.filter_map(text).collect()
 }
 
 fn interval(low: Option<f64>, high: Option<f64>) -> String {

@@ -37,6 +37,9 @@ pub struct Digest {
     pub actions: Vec<Action>,
     /// Where each goal stands.
     pub goals: Vec<GoalLine>,
+    /// How each may end, a sentence each; digests of older versions have none.
+    #[serde(default)]
+    pub outlooks: Vec<String>,
     /// Planned rates beside measured ones.
     pub rates: Vec<RateLine>,
     /// Hand-offs of the week, by team and owner.

@@ -40,6 +40,7 @@ pub fn blocks(digest: &Digest) -> Vec<Value> {
                     slack_escape(&row.state)
                 )
             })
+            .chain(digest.outlooks.iter().map(|text| slack_escape(text)))
             .collect();
         blocks.push(section(&format!("*Goals*\n{}", lines.join("\n"))));
     }

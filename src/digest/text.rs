@@ -110,6 +110,9 @@ fn goals(out: &mut String, digest: &Digest) {
             ),
         );
     }
+    for text in &digest.outlooks {
+        wrap(out, "", text);
+    }
 }
 
 /// The pace as a bar: the mark stands at the plan.

@@ -1,5 +1,7 @@
 //! Why a goal is missed or passed, from what is stored.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
 use super::{Snapshot, snapshot::EvaluateError, snapshot::objects_of, tallies};
@@ -28,6 +30,8 @@ pub struct Diagnosis {
     pub value: (f64, Option<f64>),
     /// What each factor contributed; they add up to actual less plan to date.
     pub parts: Vec<Part>,
+    /// Why opportunities were lost in the goal's days so far, the most frequent reason first.
+    pub lost: Vec<(String, usize)>,
 }
 
 /// A rate of the chain, as planned and as measured on those that served the goal.
@@ -119,6 +123,7 @@ async fn of_plan(
         entrants: (segment.plan.volume, segment.actual.volume),
         value: (planned_value, segment.actual.value),
         parts: parts(&[segment], &[evidence]),
+        lost: lost(snapshot, row),
         links,
     }))
 }
@@ -135,6 +140,23 @@ fn served_by(plan: &GoalPlan, row: &PaceRow, rows: &[&PaceRow], today: Date) -> 
         Lag::LogNormal { median_days, .. } => move_back(last, jiff::Span::new().days(median_days)),
     };
     Period { from, to: to.max(from) }
+}
+
+/// Losses by reason; one without a reason counts as such.
+fn lost(snapshot: &Snapshot<'_>, row: &PaceRow) -> Vec<(String, usize)> {
+    let zone = &snapshot.settings.company.zone;
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for deal in snapshot.facts.opportunities.values() {
+        let living = deal.deleted_at.is_none_or(|deleted| deleted > row.at);
+        let seen = deal.lost_at().filter(|at| living && at.is_seen(row.at, zone));
+        if seen.is_some_and(|at| row.period.contains(at.date(zone))) {
+            let reason = deal.lost_reason.clone().filter(|reason| !reason.trim().is_empty());
+            *reasons.entry(reason.unwrap_or_else(|| "no reason given".into())).or_insert(0) += 1;
+        }
+    }
+    let mut reasons: Vec<(String, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    reasons
 }
 
 fn metric_of(stage: Stage) -> Metric {

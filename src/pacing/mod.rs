@@ -61,6 +61,8 @@ pub struct PaceRow {
     pub goal: String,
     /// What is counted.
     pub metric: Metric,
+    /// Whether it is the figure that the goal names.
+    pub own: bool,
     /// The days over which it is counted: for a stage that comes before the goal's, earlier ones.
     pub period: Period,
     /// What is wanted in all.
@@ -143,6 +145,7 @@ fn row(
     PaceRow {
         goal: plan.goal.name.clone(),
         metric,
+        own: metric == plan.goal.metric,
         period,
         goal_value,
         plan_to_date,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::chart;
 use crate::alerts::Finding;
 use crate::alerts::message::{count_text, day_time, percent, span_text};
+use crate::alerts::outlook::{forecast_text, pipeline_text};
 use crate::domain::money::for_people;
 use crate::domain::number::{from_f64, to_f64};
 use crate::domain::stage::Metric;
@@ -13,6 +14,7 @@ use crate::evaluate::Board;
 use crate::handoff::ledger::{HandOff, Verdict};
 use crate::handoff::summary::{Summary, duration_text};
 use crate::pacing::PaceRow;
+use crate::pacing::judge::Usual;
 use crate::store::alerts::AlertRow;
 use crate::store::schedule::JobRow;
 
@@ -41,6 +43,9 @@ pub struct Pace {
     behind: bool,
     chart: String,
     arithmetic: String,
+    forecast: Option<String>,
+    rest: Option<String>,
+    evidence: String,
 }
 
 /// Every goal.
@@ -87,7 +92,25 @@ fn pace(board: &Board, row: &PaceRow, currency: &str) -> Pace {
         chart: picture(board, row, currency),
         so_far,
         arithmetic,
+        forecast: forecast_text(row, currency),
+        rest: row.pipeline.as_ref().map(|rest| pipeline_text(row, rest, currency)),
+        evidence: evidence(row),
     }
+}
+
+/// What the state rests on.
+fn evidence(row: &PaceRow) -> String {
+    let judgement = &row.judgement;
+    let usual = match judgement.usual {
+        Usual::History { periods, events } => {
+            format!("the curve of {periods} periods before it ({events:.0} events)")
+        }
+        Usual::Shape => "the plan's shape".to_owned(),
+        Usual::Linear => "no history: linear and late curves must both be crossed".to_owned(),
+    };
+    let (taken, all) = judgement.looks;
+    let variance = judgement.dispersion;
+    format!("{taken} of {all} weekly looks; {usual}; variance {variance:.1} times the mean")
 }
 
 fn picture(board: &Board, row: &PaceRow, currency: &str) -> String {

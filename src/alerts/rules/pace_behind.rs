@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::steps_reached;
 use crate::alerts::message::{civil_day, count_text, day, percent};
+use crate::alerts::outlook::forecast_text;
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
 use crate::domain::{
     Opportunity, Outcome,
@@ -139,6 +140,9 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
             ),
         ));
     }
+    lines.extend(
+        forecast_text(row, &context.currency.company).map(|text| ("Forecast".into(), text)),
+    );
     let owner = plan.goal.team.clone().unwrap_or_else(|| "every team".into());
     lines.push(("Owner".into(), owner));
     lines.push((
