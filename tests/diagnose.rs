@@ -67,18 +67,22 @@ fn company(won_of_hundred: usize, leads_a_week: usize, amount: u32) -> (String, 
     (leads, deals)
 }
 
+const MONTH: &str = "\"1 month\"";
+
 async fn diagnosis(won_of_hundred: usize, leads_a_week: usize, amount: u32) -> Diagnosis {
-    let (folder, settings) = settings_of(CONFIG);
     let (leads, deals) = company(won_of_hundred, leads_a_week, amount);
-    write(folder.path(), "leads.csv", &leads);
-    write(folder.path(), "deals.csv", &deals);
-    write(
-        folder.path(),
-        "plan.toml",
-        "[[goal]]\nname = \"year\"\nfrom = \"2026-02-01\"\nto = \"2026-11-01\"\nrevenue = 1170000\n\
-         [goal.assume]\naverage_deal_value = 10000\nwin_rate = 0.30\nlead_to_opportunity = 0.25\n\
-         sales_cycle = \"1 month\"\nwithin = { win_rate = \"60d\", lead_to_opportunity = \"30d\" }\n",
-    );
+    diagnosis_of(&leads, &deals, MONTH).await
+}
+
+async fn diagnosis_of(leads: &str, deals: &str, cycle: &str) -> Diagnosis {
+    let (folder, settings) = settings_of(CONFIG);
+    write(folder.path(), "leads.csv", leads);
+    write(folder.path(), "deals.csv", deals);
+    let plan = "[[goal]]\nname = \"year\"\nfrom = \"2026-02-01\"\nto = \"2026-11-01\"\n\
+                revenue = 1170000\n[goal.assume]\naverage_deal_value = 10000\nwin_rate = 0.30\n\
+                lead_to_opportunity = 0.25\nsales_cycle = CYCLE\n\
+                within = { win_rate = \"60d\", lead_to_opportunity = \"30d\" }\n";
+    write(folder.path(), "plan.toml", &plan.replace("CYCLE", cycle));
     let store = Store::open(&settings.database).await.unwrap();
     let clock = Clock::Fixed(instant("2026-10-05T00:00:00Z"));
     sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
@@ -130,4 +134,55 @@ async fn small_deals_are_what_costs() {
     let (value, decided) = effect(&diagnosis, Factor::Value);
     assert!(decided && value < -250_000.0, "{:?}", diagnosis.parts);
     assert!(!effect(&diagnosis, Factor::Rate(1)).1, "{:?}", diagnosis.parts);
+}
+
+#[tokio::test]
+async fn wins_that_came_of_nothing_that_is_known_still_add_up() {
+    let head = "id,created\n";
+    let (_, deals) = company(30, 40, 10_000);
+    let without_leads = diagnosis_of(head, &deals, MONTH).await;
+    adds_up(&without_leads);
+    assert_eq!(without_leads.title(Factor::Volume).0, "number of opportunities");
+    // One win of an opportunity from before the days that serve the goal.
+    let old = "id,lead,created,closed,outcome,amount\nd1,,2025-06-01,2026-03-03,won,10000\n";
+    let one = diagnosis_of(head, old, MONTH).await;
+    adds_up(&one);
+    assert_eq!(one.title(Factor::Volume).0, "number of wins");
+    let nothing = diagnosis_of(head, "id,lead,created,closed,outcome,amount\n", MONTH).await;
+    adds_up(&nothing);
+    assert!(effect(&nothing, Factor::Volume).0 < -900_000.0, "{:?}", nothing.parts);
+}
+
+#[tokio::test]
+async fn with_a_distribution_of_lags_the_planned_share_in_time_is_the_plans() {
+    let (leads, deals) = company(30, 40, 10_000);
+    let cycle = "{ median = \"25d\", p90 = \"80d\" }";
+    let diagnosis = diagnosis_of(&leads, &deals, cycle).await;
+    adds_up(&diagnosis);
+    // Everybody is won after thirty days here, and some of the plan's would land outside of the goal.
+    assert!(effect(&diagnosis, Factor::Timing(0)).0 > 0.0, "{:?}", diagnosis.parts);
+}
+
+#[tokio::test]
+async fn amounts_that_are_missing_are_told_and_lie_within_their_interval() {
+    let (leads, deals) = company(30, 40, 10_000);
+    let mut lines: Vec<String> = deals.lines().map(str::to_owned).collect();
+    for line in lines.iter_mut().skip(1).step_by(2) {
+        *line = line.replace(",10000", ",");
+    }
+    let diagnosis = diagnosis_of(&leads, &lines.join("\n"), MONTH).await;
+    adds_up(&diagnosis);
+    let (missing, all) = diagnosis.unvalued;
+    assert!(missing > all / 3 && missing < all, "{missing} of {all}");
+    let value = diagnosis.parts.iter().find(|part| part.factor == Factor::Value).unwrap();
+    assert!(value.low <= value.effect && value.effect <= value.high, "{value:?}");
+}
+
+#[tokio::test]
+async fn what_ended_on_a_day_that_nobody_noted_is_not_open() {
+    let (leads, deals) = company(30, 40, 10_000);
+    let open = diagnosis_of(&leads, &deals, MONTH).await.row.pipeline.unwrap().open_count;
+    let undated: String = (0..50).map(|n| format!("u{n},,2026-09-20,,lost,10000\n")).collect();
+    let with = diagnosis_of(&leads, &format!("{deals}{undated}"), MONTH).await;
+    assert_eq!(with.row.pipeline.unwrap().open_count, open);
 }

@@ -193,6 +193,18 @@ fn revenue_is_exact_at_the_dated_rate_and_takes_the_state_of_its_wins() {
 }
 
 #[test]
+fn money_that_is_there_at_the_end_is_there_however_few_brought_it() {
+    let plan = plan(
+        "from = \"2026-06-01\"\nto = \"2026-07-01\"\nrevenue = 44000\n[goal.assume]\n\
+         average_deal_value = 1000\n",
+    );
+    let mut facts = Facts::default();
+    won(&mut facts, 40, "2026-06-10T15:00:00Z", "1200", "");
+    let state = |metric| row(&plan, &facts, "2026-07-02T12:00:00Z", metric).state();
+    assert_eq!((state(Metric::Wins), state(Metric::Revenue)), (State::Behind, State::Ahead));
+}
+
+#[test]
 fn upstream_rows_run_over_the_days_that_were_moved_back() {
     let plan = plan(
         "from = \"2026-06-01\"\nto = \"2026-07-01\"\nwins = 44\n[goal.assume]\nwin_rate = 0.5\n\

@@ -1,5 +1,7 @@
 //! How a goal may end, in words.
 
+use jiff::civil::Date;
+
 use super::message::{civil_day, count_text, percent};
 use crate::domain::{money::for_people, number::from_f64, stage::Metric};
 use crate::forecast::Pipeline;
@@ -8,10 +10,10 @@ use crate::pacing::PaceRow;
 /// Where the period may end, and how likely the goal is; none where nothing is forecast.
 pub fn forecast_text(row: &PaceRow, currency: &str) -> Option<String> {
     let forecast = row.forecast?;
+    let (low, high) = (amount(row, forecast.p10, currency), amount(row, forecast.p90, currency));
+    let span = if low == high { low } else { format!("{low} to {high}") };
     Some(format!(
-        "ends at {} to {} {} in 8 of 10 cases; chance of the goal {}",
-        amount(row, forecast.p10, currency),
-        amount(row, forecast.p90, currency),
+        "ends at {span} {} in 8 of 10 cases; chance of the goal {}",
         row.metric.title(),
         chance_text(forecast.probability)
     ))
@@ -40,19 +42,33 @@ pub fn pipeline_text(row: &PaceRow, rest: &Pipeline, currency: &str) -> String {
         ));
     }
     if let (Some(useful), Some(possible)) = (rest.last_useful_day, rest.last_possible_day) {
-        text.push_str(&format!(
-            " A new opportunity has half of its usual chance to count until {}, a tenth until {}.",
-            civil_day(useful),
-            civil_day(possible)
-        ));
+        text.push_str(&last_days(useful, possible, rest.today));
     }
     text
+}
+
+/// Until when a new opportunity counts; what is past is said to be.
+fn last_days(useful: Date, possible: Date, today: Option<Date>) -> String {
+    let past = |day: Date| today.is_some_and(|today| day < today);
+    let (half, tenth) = (civil_day(useful), civil_day(possible));
+    match (past(useful), past(possible)) {
+        (_, true) => format!(" Since {tenth} a new opportunity hardly counts any more."),
+        (true, false) => format!(
+            " Since {half} a new opportunity has less than half of its usual chance to count; a tenth \
+             until {tenth}."
+        ),
+        (false, false) => format!(
+            " A new opportunity has half of its usual chance to count until {half}, a tenth until \
+             {tenth}."
+        ),
+    }
 }
 
 fn amount(row: &PaceRow, value: f64, currency: &str) -> String {
     match row.metric {
         Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
-        _ => count_text(value.round()),
+        // A sum of nothing is minus zero.
+        _ => count_text(value.round() + 0.0),
     }
 }
 

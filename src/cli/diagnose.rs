@@ -15,6 +15,7 @@ use crate::evaluate::{
     Snapshot,
     diagnosing::{Diagnosis, diagnose},
 };
+use crate::forecast::Pipeline;
 use crate::handoff::{Verdict, summarise};
 
 /// Columns of a terminal.
@@ -52,13 +53,16 @@ pub async fn run(global: &Global) -> CliResult {
         output::text(&one_text(one, currency))?;
     }
     let mut out = String::new();
-    let share = followups.in_time_share().map_or("not known".to_owned(), percent);
-    let text = format!(
-        "Does sales follow up on all of them? {share} of {} hand-offs that are judged were touched in \
-         time; {} are overdue.",
-        followups.handed_off,
-        followups.count(Verdict::Overdue)
-    );
+    let text = match followups.in_time_share() {
+        None => "Does sales follow up on all of them? No hand-off can be judged yet.".to_owned(),
+        Some(share) => format!(
+            "Does sales follow up on all of them? Of {} hand-offs, {} of those that can be judged were \
+             touched in time; {} are overdue.",
+            followups.handed_off,
+            percent(share),
+            followups.count(Verdict::Overdue)
+        ),
+    };
     wrap(&mut out, "", &text, COLUMNS);
     output::text(&out)?;
     super::plan_in_order(&snapshot.plan_errors)
@@ -132,16 +136,30 @@ fn one_text(one: &Diagnosis, currency: &str) -> String {
         let text = format!("Lost since {}: {all}; {}.", row.period.from, most.join(", "));
         wrap(&mut out, "", &text, COLUMNS);
     }
-    if let Some(needed) = row.pipeline.as_ref().filter(|rest| rest.gap_at_end > 0.0) {
-        let last = needed.last_useful_day.map_or(String::new(), |day| {
-            format!("; one counts with half of its usual chance until {}", civil_day(day))
-        });
-        let many = needed.needed_now.map_or("–".into(), |many| count_text(many.ceil()));
-        let text = format!("What would close the gap: {many} more opportunities today{last}.");
+    if one.unvalued.0 > 0 {
+        let (missing, all) = one.unvalued;
+        let text = format!(
+            "{missing} of {all} wins have no amount that can be brought to {currency}, and count as \
+             nothing: `paceline faults`."
+        );
         wrap(&mut out, "", &text, COLUMNS);
+    }
+    if let Some(rest) = row.pipeline.as_ref().filter(|rest| rest.gap_at_end > 0.0) {
+        wrap(&mut out, "", &closing(rest), COLUMNS);
     }
     out.push('\n');
     out
+}
+
+/// What would close the gap, while anything does.
+fn closing(rest: &Pipeline) -> String {
+    let Some(many) = rest.needed_now else {
+        return "No new opportunity can be won in time any more; what is open decides.".into();
+    };
+    let last = rest.last_useful_day.map_or(String::new(), |day| {
+        format!("; half of the usual chance to count is left until {}", civil_day(day))
+    });
+    format!("What would close the gap: {} more opportunities today{last}.", count_text(many.ceil()))
 }
 
 fn is_nothing(part: &Part, metric: Metric) -> bool {

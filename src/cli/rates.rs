@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::message::percent;
 use crate::config::span;
-use crate::domain::{Opportunity, RecordKey, dimension::Dimension, stage::Stage};
+use crate::domain::{Opportunity, RecordKey, dimension::Dimension, notice::wrap, stage::Stage};
 use crate::evaluate::{EvaluateError, Snapshot, tallies};
 use crate::rates::{RateTable, RatesQuery, Row, closed};
 
@@ -125,7 +125,9 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         Format::Csv => text_table(&table).csv(),
         Format::Text => {
             output::text(&text_table(&table).text())?;
-            output::text(&closing_line(&table))
+            let mut out = String::new();
+            closing_line(&table).lines().for_each(|line| wrap(&mut out, "", line, 80));
+            output::text(&out)
         }
     }
 }
@@ -215,7 +217,7 @@ fn many(stage: &str) -> String {
 fn closing_line(table: &RateTable) -> String {
     let row = &table.total.row;
     let window = table.window_days.map_or(String::new(), |days| format!(" within {days} days"));
-    let rate = row.rate.map_or("not known".to_owned(), percent);
+    let rate = row.rate.map_or("An unknown share".to_owned(), percent);
     let mature = row.matured as f64 / row.entered.max(1) as f64;
     let mut line = format!(
         "{} of {} became {}{window}; {} of them could be seen that long. Lags in days.\n",

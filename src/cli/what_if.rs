@@ -1,5 +1,6 @@
 //! `paceline plan --with KEY=VALUE`: the plan as it would be, beside the plan as it is.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{CliError, output};
@@ -9,8 +10,8 @@ use crate::domain::{money::for_people, number::to_f64, stage::Metric};
 use crate::plan::{Goal, GoalPlan, Measured, lay_out};
 
 /// Keys that stand in `[[goal]]` itself; all others stand in `[goal.assume]`.
-const OF_GOAL: [&str; 9] =
-    ["revenue", "wins", "opportunities", "mqls", "leads", "visits", "from", "to", "every"];
+const OF_GOAL: [&str; 10] =
+    ["revenue", "wins", "opportunities", "mqls", "leads", "visits", "from", "to", "every", "shape"];
 
 /// The goals of a plan file with some of its values replaced. What is wrong with a value is said as it
 /// would be for the file.
@@ -23,6 +24,7 @@ pub fn goals(file: &Path, changes: &[String]) -> Result<Vec<Goal>, CliError> {
         .map_err(|error| usage(format!("{}: {error}", file.display())))?;
     let mut plan: toml::Table =
         text.parse().map_err(|error| usage(format!("{}: {error}", file.display())))?;
+    let mut counted = BTreeSet::new();
     let goals = plan.get_mut("goal").and_then(toml::Value::as_array_mut);
     for goal in goals.into_iter().flatten().filter_map(toml::Value::as_table_mut) {
         for change in changes {
@@ -33,6 +35,7 @@ pub fn goals(file: &Path, changes: &[String]) -> Result<Vec<Goal>, CliError> {
             if OF_GOAL.contains(&key) {
                 // A goal counts one thing only: what it does not count is not replaced.
                 if goal.contains_key(key) {
+                    counted.insert(key.to_owned());
                     goal.insert(key.to_owned(), read(value));
                 }
                 continue;
@@ -41,6 +44,12 @@ pub fn goals(file: &Path, changes: &[String]) -> Result<Vec<Goal>, CliError> {
             if let Some(assume) = assume.as_table_mut() {
                 assume.insert(key.to_owned(), read(value));
             }
+        }
+    }
+    for change in changes {
+        let key = change.split('=').next().unwrap_or_default().trim();
+        if OF_GOAL.contains(&key) && !counted.contains(key) {
+            return Err(usage(format!("`--with {change}`: no goal of the plan has `{key}`")));
         }
     }
     let text = toml::to_string(&plan).map_err(|error| usage(error.to_string()))?;
@@ -108,7 +117,7 @@ pub fn comparison(
         let table = output::Table::new(vec!["", "as planned", "with", "more"], rows.collect());
         out.push_str(&format!("{}\n{}\n", with.goal.name, table.text()));
     }
-    out.push_str("Nothing was changed: put it into the plan file to plan with it.\n");
+    out.push_str("The periods: `--format csv`. Nothing was changed: put it into the plan file to plan with it.\n");
     out
 }
 
@@ -133,7 +142,8 @@ mod tests {
         }
         assert_eq!(changed[0].metric, Metric::Revenue, "it counts no opportunities");
         assert_eq!(changed[1].target, 500.into());
-        for wrong in ["win_rate=1.5", "win_rat=0.3", "win_rate", "average_deal_value=-1"] {
+        for wrong in ["wins=50", "win_rate=1.5", "win_rat=0.3", "win_rate", "average_deal_value=-1"]
+        {
             let error = with(&[wrong]).unwrap_err();
             assert_eq!(error.code(), 2, "{wrong}");
             assert!(error.to_string().contains(wrong.split('=').next().unwrap()), "{error}");

@@ -90,14 +90,22 @@ fn merged(effects: BTreeMap<Factor, f64>) -> BTreeMap<Factor, f64> {
 
 /// What could as well have been.
 fn redrawn(actual: &Factors, evidence: &Evidence, chance: &mut Chance) -> Factors {
-    let rates: Vec<Option<f64>> = actual
-        .rates
+    // None may as well have been one.
+    let counts: Vec<f64> = evidence
+        .counts
         .iter()
-        .zip(&evidence.sizes)
-        .map(|(rate, size)| rate.map(|rate| chance.rate(rate, *size)))
+        .map(|count| chance.count(count.max(0.5), evidence.dispersion))
         .collect();
-    let counts: Vec<f64> =
-        evidence.counts.iter().map(|count| chance.count(*count, evidence.dispersion)).collect();
+    let mut rates = Vec::new();
+    for (n, (rate, size)) in actual.rates.iter().zip(&evidence.sizes).enumerate() {
+        let apart = actual.timing.get(n).copied().flatten().is_some();
+        let together = (counts[n] > 0.0).then(|| counts[n + 1] / counts[n]);
+        rates.push(match rate {
+            Some(rate) if apart => Some(chance.rate(*rate, *size)),
+            Some(_) => together,
+            None => None,
+        });
+    }
     let timing = actual.timing.iter().enumerate().map(|(n, timing)| {
         let rate = rates.get(n).copied().flatten();
         match (timing, rate, counts.get(n), counts.get(n + 1)) {

@@ -54,7 +54,8 @@ pub fn split(segments: &[Segment]) -> BTreeMap<Factor, f64> {
         let (before, after) = sides(segment, planned, actual);
         let product = |side: &[(Factor, f64)]| side.iter().map(|(_, x)| x).product::<f64>();
         let (p, a) = (product(&before), product(&after));
-        if segment.plan.volume <= 0.0 || segment.actual.volume <= 0.0 {
+        let one_sided = segment.plan.volume <= 0.0 || segment.actual.volume <= 0.0;
+        if segments.len() > 1 && one_sided {
             // A segment that is new, or that has ended, is a matter of the mix.
             *effects.entry(Factor::Mix).or_insert(0.0) += a - p;
             continue;
@@ -74,7 +75,8 @@ pub fn split(segments: &[Segment]) -> BTreeMap<Factor, f64> {
 
 /// The factors of both sides, an undefined one taking the other side's value.
 fn sides(segment: &Segment, planned: f64, actual: f64) -> (Side, Side) {
-    let share = |volume: f64, all: f64| if all > 0.0 { volume / all } else { 0.0 };
+    // Nothing at all has no mix.
+    let share = |volume: f64, all: f64| if all > 0.0 { volume / all } else { 1.0 };
     let (plan, own) = (&segment.plan, &segment.actual);
     let mut before = vec![(Factor::Volume, planned), (Factor::Mix, share(plan.volume, planned))];
     let mut after = vec![(Factor::Volume, actual), (Factor::Mix, share(own.volume, actual))];

@@ -30,6 +30,8 @@ pub struct Diagnosis {
     pub value: (f64, Option<f64>),
     /// What each factor contributed; they add up to actual less plan to date.
     pub parts: Vec<Part>,
+    /// Wins without an amount that could be brought to the company's currency, and all wins.
+    pub unvalued: (usize, usize),
     /// Why opportunities were lost in the goal's days so far, the most frequent reason first.
     pub lost: Vec<(String, usize)>,
 }
@@ -106,14 +108,20 @@ async fn of_plan(
         links.push(Link { pair: *pair, planned, row: measured, window_days, separable });
     }
     let Some(first) = links.first() else { return Ok(None) };
-    let counts: Vec<f64> = std::iter::once(count(first.pair.stages().0))
+    let mut counts: Vec<f64> = std::iter::once(count(first.pair.stages().0))
         .chain(links.iter().map(|link| count(link.pair.stages().1)))
         .collect();
+    // Wins that came of nothing that is known begin the chain where something is.
+    if counts.last().is_some_and(|wins| *wins > 0.0) {
+        let known = counts.iter().rposition(|count| *count <= 0.0).map_or(0, |at| at + 1);
+        counts.drain(..known);
+        links.drain(..known);
+    }
     let per_win = plan.chain.revenue_per_win.filter(|_| row.metric == Metric::Revenue);
-    let planned_value = per_win.map_or(1.0, to_f64);
+    let planned_value = per_win.map_or(1.0, |value| planned_value(plan, to_f64(value)));
     let created = rows.iter().find(|row| row.metric == Metric::Opportunities);
     let dispersion = created.map_or(DISPERSION_UNKNOWN, |created| created.judgement.dispersion);
-    let planned = planned_side(row, &links, planned_value);
+    let planned = planned_side(plan, row, &links, planned_value);
     let (actual, mut evidence) = actual_side(plan, row, &links, &counts, &actuals);
     evidence.dispersion = dispersion;
     let segment = Segment { plan: planned, actual };
@@ -123,6 +131,7 @@ async fn of_plan(
         entrants: (segment.plan.volume, segment.actual.volume),
         value: (planned_value, segment.actual.value),
         parts: parts(&[segment], &[evidence]),
+        unvalued: unvalued(plan, row, &actuals),
         lost: lost(snapshot, row),
         links,
     }))
@@ -140,6 +149,14 @@ fn served_by(plan: &GoalPlan, row: &PaceRow, rows: &[&PaceRow], today: Date) -> 
         Lag::LogNormal { median_days, .. } => move_back(last, jiff::Span::new().days(median_days)),
     };
     Period { from, to: to.max(from) }
+}
+
+fn unvalued(plan: &GoalPlan, row: &PaceRow, actuals: &Actuals<'_>) -> (usize, usize) {
+    if row.metric != Metric::Revenue {
+        return (0, 0);
+    }
+    let won = actuals.records(Metric::Wins, row.period, row.at);
+    (won.iter().filter(|deal| actuals.value(deal, plan).is_none()).count(), won.len())
 }
 
 /// Losses by reason; one without a reason counts as such.
@@ -164,13 +181,31 @@ fn metric_of(stage: Stage) -> Metric {
     Metric::ALL.into_iter().find(of).unwrap_or(Metric::Leads)
 }
 
-/// The plan by now, as entrants times rates times value.
-fn planned_side(row: &PaceRow, links: &[Link], planned_value: f64) -> Factors {
-    let rate_of_all: f64 = links.iter().map(|link| link.planned).product();
+/// What the plan reckons a win with: with clients that stay, or with what a client is worth over its
+/// lifetime, the goal divided by the wins that the chain asks for.
+fn planned_value(plan: &GoalPlan, per_win: f64) -> f64 {
+    let assume = &plan.goal.assume;
+    let by_chain = assume.current_clients.is_some() || assume.client_lifetime_value.is_some();
+    let required = |metric: Metric| plan.chain.required.get(&metric).map(|value| to_f64(*value));
+    match (by_chain, required(Metric::Revenue), required(Metric::Wins)) {
+        (true, Some(revenue), Some(wins)) if wins > 0.0 => revenue / wins,
+        _ => per_win,
+    }
+}
+
+/// The plan by now, as entrants times rates times timing times value. With a distribution of lags a part
+/// of the wins is planned to land outside the goal.
+fn planned_side(plan: &GoalPlan, row: &PaceRow, links: &[Link], planned_value: f64) -> Factors {
+    let in_goal =
+        |link: &Link| if link.pair.stages().1 == Stage::Won { plan.in_goal_share } else { 1.0 };
+    let of_all: f64 = links.iter().map(|link| link.planned * in_goal(link)).product();
+    // Where rate and timing cannot be told apart here, they are one on the plan's side too.
+    let rate = |link: &Link| link.planned * if link.separable { 1.0 } else { in_goal(link) };
+    let timing = |link: &Link| if link.separable { in_goal(link) } else { 1.0 };
     Factors {
-        volume: row.plan_to_date / (rate_of_all * planned_value),
-        rates: links.iter().map(|link| Some(link.planned)).collect(),
-        timing: links.iter().map(|_| Some(1.0)).collect(),
+        volume: row.plan_to_date / (of_all * planned_value),
+        rates: links.iter().map(|link| Some(rate(link))).collect(),
+        timing: links.iter().map(|link| Some(timing(link))).collect(),
         value: Some(planned_value),
     }
 }
@@ -188,7 +223,8 @@ fn actual_side(
     for (link, pair) in links.iter().zip(counts.windows(2)) {
         let plain = (pair[0] > 0.0).then(|| pair[1] / pair[0]);
         let rate = if link.separable { link.row.rate } else { plain };
-        timing.push(rate.filter(|rate| *rate > 0.0).and_then(|rate| Some(plain? / rate)));
+        let apart = rate.filter(|rate| link.separable && *rate > 0.0);
+        timing.push(apart.and_then(|rate| Some(plain? / rate)));
         sizes.push(if link.separable { link.row.size } else { pair[0] });
         rates.push(rate);
     }
@@ -198,7 +234,8 @@ fn actual_side(
     let value = if money { mean } else { Some(1.0) };
     let volume = counts.first().copied().unwrap_or(0.0);
     let won = actuals.records(Metric::Wins, row.period, row.at);
-    let values = won.into_iter().filter_map(|deal| actuals.value(deal, plan)).map(to_f64);
+    // One whose value is not known brings nothing that is known.
+    let values = won.into_iter().map(|deal| actuals.value(deal, plan).map_or(0.0, to_f64));
     let values = if money { values.collect() } else { Vec::new() };
     let counts = counts.to_vec();
     let evidence = Evidence { sizes, counts, dispersion: DISPERSION_UNKNOWN, values };
@@ -210,7 +247,7 @@ impl Diagnosis {
     pub fn title(&self, factor: Factor) -> (String, &'static str) {
         match factor {
             Factor::Volume => {
-                let first = self.links.first().map_or("leads", |link| link.pair.stages().0.name());
+                let first = self.links.first().map_or("win", |link| link.pair.stages().0.name());
                 (format!("number of {}", many(first)), "marketing")
             }
             Factor::Mix => ("mix".into(), "marketing"),

@@ -21,7 +21,10 @@ use crate::domain::{
 use crate::forecast::{Conversion, Intake, Open, Outlook, draw::count_forecast};
 use crate::pacing::{PaceRow, State, actual::Actuals};
 use crate::plan::GoalPlan;
-use crate::rates::measured::horizon_days;
+use crate::rates::{
+    Tally,
+    measured::{HORIZONS_DAYS, horizon_days},
+};
 
 /// Business days that the present intake is measured over: a quarter.
 const INTAKE_DAYS: usize = 63;
@@ -67,12 +70,7 @@ pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateErr
     let zone = &snapshot.settings.company.zone;
     let today = zone.to_datetime(cut).date();
     let tally = tallies::total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
-    let horizon = horizon_days(&tally, today);
-    let tomorrow = today.tomorrow().unwrap_or(today);
-    let cohort = tally.between(today.saturating_sub(12.months()), tomorrow);
-    let conversion = cohort.curve(horizon, today);
-    let conversion =
-        conversion.and_then(|(won, waiting, size)| Conversion::new(won, waiting, size));
+    let conversion = conversion(&tally, today);
     let living = || {
         let all = snapshot.facts.opportunities.values();
         all.filter(|o| o.deleted_at.is_none_or(|deleted| deleted > cut))
@@ -82,8 +80,11 @@ pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateErr
         convert.convert(o.amount?, o.currency.as_deref(), day).map(to_f64)
     };
     let seen = |at: Option<Moment>| at.is_some_and(|at| at.is_seen(cut, zone));
-    let is_open =
-        |o: &&Opportunity| seen(o.created_at) && !(o.outcome != Outcome::Open && seen(o.closed_at));
+    // What ended on a day that nobody noted is not open.
+    let is_open = |o: &&Opportunity| {
+        let ended_later = o.closed_at.is_some() && !seen(o.closed_at);
+        seen(o.created_at) && (o.outcome == Outcome::Open || ended_later)
+    };
     let open = living()
         .filter(is_open)
         .filter_map(|o| Some((o.created_at?.date(zone), worth(o, today))))
@@ -100,6 +101,21 @@ pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateErr
     }
     let values = won.into_iter().map(|(_, value)| value).collect();
     Ok(Prospects { conversion, open, values, flows: flows(snapshot) })
+}
+
+/// When an opportunity is won: of the last four quarters' entrants, of eight where none of those has
+/// been seen for the whole horizon, then at shorter horizons. None where no win is known.
+fn conversion(tally: &Tally, today: Date) -> Option<Conversion> {
+    let horizon = horizon_days(tally, today);
+    let tomorrow = today.tomorrow().unwrap_or(today);
+    let of = |months: i32, horizon: i64| {
+        let cohort = tally.between(today.saturating_sub(months.months()), tomorrow);
+        let (won, waiting, size) = cohort.curve(horizon, today)?;
+        Conversion::new(won, waiting, size).filter(|curve| curve.rate() > 0.0)
+    };
+    let shorter = HORIZONS_DAYS.into_iter().rev().filter(|days| *days < horizon);
+    let at_shorter = || shorter.into_iter().find_map(|days| of(24, days));
+    of(12, horizon).or_else(|| of(24, horizon)).or_else(at_shorter)
 }
 
 /// What comes in of everything that is counted one by one.
@@ -197,7 +213,7 @@ impl Prospects {
         let flow = self.flows.get(&Metric::Opportunities).copied().unwrap_or_default();
         let age = |created: Date| created.until(today).map_or(0, |span| i64::from(span.get_days()));
         // What a win brings to this goal's revenue, beside its own amount.
-        let times = plan.months_counted();
+        let times = plan.months_counted(today);
         let open = self.open.iter().map(|(created, value)| Open {
             age_days: age(*created).max(0),
             value: value.map(|value| value * times),

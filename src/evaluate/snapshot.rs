@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::handoff::{Excuse, Ledger, LedgerInput, ledger};
 use crate::pacing::{
-    self, PaceRow,
+    self, PaceRow, State,
     actual::Actuals,
     chart::{ChartPoint, chart},
     judge::DISPERSION_UNKNOWN,
@@ -227,10 +227,9 @@ impl<'a> Snapshot<'a> {
                 self.prospects.extend(row, plan, dispersion, calendar);
             }
             let wins = rows.iter().find(|row| row.metric == Metric::Wins);
-            if let Some(state) = wins.map(|wins| wins.judgement.state) {
-                let revenue = rows.iter_mut().filter(|row| row.metric == Metric::Revenue);
-                revenue.for_each(|row| row.judgement.state = state);
-            }
+            let at_risk = wins.is_some_and(|wins| wins.judgement.state == State::AtRisk);
+            let revenue = rows.iter_mut().filter(|row| at_risk && row.metric == Metric::Revenue);
+            revenue.for_each(|row| row.judgement.state = State::AtRisk);
             all.extend(rows);
         }
         all

@@ -60,7 +60,7 @@ impl Conversion {
     /// Whether an open opportunity is older than any that was won.
     pub fn is_zombie(&self, age_days: i64) -> bool {
         let age = usize::try_from(age_days).unwrap_or(0);
-        age >= self.horizon_days() || self.waiting[age] <= 0.0
+        age > self.horizon_days() || self.waiting[age] <= 0.0
     }
 
     /// The days before an end within which a share of the usual wins still comes: the smallest lag by
@@ -90,7 +90,7 @@ mod tests {
         // Of the six that wait at 3 days one is won.
         assert!((curve.chance(3, 2) - 1.0 / 6.0).abs() < 1e-12);
         assert!((curve.chance(3, 1)).abs() < 1e-12);
-        assert!(curve.is_zombie(6) && !curve.is_zombie(5));
+        assert!(curve.is_zombie(7) && !curve.is_zombie(6));
     }
 
     #[test]

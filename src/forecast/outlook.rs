@@ -72,6 +72,8 @@ pub struct Pipeline {
     pub beyond_recovery: f64,
     /// Opportunities that would have to be created now to close the gap.
     pub needed_now: Option<f64>,
+    /// The day up to which everything is seen.
+    pub today: Option<Date>,
     /// The last day on which a new opportunity has half of its usual chance to count.
     pub last_useful_day: Option<Date>,
     /// The last on which it has a tenth of it.
@@ -129,14 +131,16 @@ impl Outlook {
             open,
             open_count: self.open.len(),
             zombies: self.open.iter().filter(|o| self.conversion.is_zombie(o.age_days)).count(),
-            expected_open,
-            expected_new,
+            // The sum of nothing is minus zero.
+            expected_open: expected_open + 0.0,
+            expected_new: expected_new + 0.0,
             coverage: (missing > 0.0).then_some(open / missing),
             coverage_needed: (missing > 0.0 && kappa > 0.0).then(|| (1.0 - new_share) / kappa),
             gap_at_end,
             recoverable,
             beyond_recovery: gap_at_end - recoverable,
             needed_now: (now > 0.0).then(|| gap_at_end / now),
+            today: Some(self.today),
             last_useful_day: self.last_day(0.5),
             last_possible_day: self.last_day(0.1),
         }

@@ -113,7 +113,9 @@ pub fn rows(
         let at = clock.min(*data_as_of);
         let mut row = row(plan, *metric, *goal_value, curve, at, actuals, calendar);
         row.data_as_of = at;
+        // While it runs: once it is over, money that is there is there.
         if *metric == Metric::Revenue
+            && calendar.zone.to_datetime(at).date() < row.period.to
             && let Some(wins) = rows.iter().find(|row| row.metric == Metric::Wins)
         {
             let usual_to_date = row.judgement.usual_to_date;
@@ -182,7 +184,8 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
     };
     let real = |value: f64| {
         let cents = from_f64((value * 100.0).round() / 100.0).unwrap_or_default();
-        if money { decimal(cents) } else { serde_json::json!(value) }
+        // The sum of nothing is minus zero.
+        if money { decimal(cents) } else { serde_json::json!(value + 0.0) }
     };
     let mut json = serde_json::json!({
         "goal": row.goal,

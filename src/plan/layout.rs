@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     calendar::BusinessCalendar,
-    number::{ceil_div, from_f64, to_f64},
+    number::{ceil_div, from_f64},
     period::{FiscalStart, Period},
     stage::Metric,
 };
@@ -41,16 +42,19 @@ pub struct PlanPeriod {
 }
 
 impl GoalPlan {
-    /// The months of its value that a win counts with, on average: see `ValueBasis`.
-    pub fn months_counted(&self) -> f64 {
+    /// The months of its value that a win from a day on counts with, on average: see `ValueBasis`.
+    pub fn months_counted(&self, from: Date) -> f64 {
         match self.goal.assume.value_basis {
             ValueBasis::MonthlyBooked if self.goal.metric == Metric::Revenue => 12.0,
             ValueBasis::MonthlyRecognised if self.goal.metric == Metric::Revenue => {
-                let own = self
-                    .curves
-                    .get(&Metric::Wins)
-                    .map(|own| own.mean_months_left(self.goal.period));
-                own.map_or(1.0, |(months, of)| to_f64(months) / to_f64(of))
+                let of = |day: Date| i64::from(day.year()) * 12 + i64::from(day.month());
+                let last = of(self.goal.period.to.yesterday().unwrap_or(self.goal.period.to));
+                let days = self.curves.get(&Metric::Wins).into_iter().flat_map(Curve::days);
+                let rest = days.filter(|(day, _)| *day >= from);
+                let (months, weight) = rest.fold((0.0, 0.0), |(months, all), (day, share)| {
+                    (months + share * (last - of(day) + 1) as f64, all + share)
+                });
+                if weight > 0.0 { months / weight } else { 1.0 }
             }
             _ => 1.0,
         }
