@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::{Finding, message::day_time};
 use crate::config::Settings;
-use crate::domain::notice::Document;
+use crate::domain::notice::{Document, wrap};
 use crate::outbox::address::{team_ways, ways};
 use crate::sinks::{self, Delivery, Outgoing};
 use crate::store::{Store, alerts::AlertRow};
+
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -131,14 +134,16 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
         return Err(CliError::Failed(format!("alert {id} was stored by another version")));
     };
     let zone = &settings.company.zone;
-    let mut out = format!("{}\n\n", finding.summary);
+    let mut out = String::new();
+    wrap(&mut out, "", &finding.summary, COLUMNS);
+    out.push('\n');
     out.push_str(&format!("{:<10} {} since {}\n", "State", row.state, day_time(row.since, zone)));
     out.push_str(&format!(
         "{:<10} {:.4} against {:.4}\n",
         "Value", finding.value, finding.threshold
     ));
     for (label, line) in &finding.lines {
-        out.push_str(&format!("{label:<10} {line}\n"));
+        wrap(&mut out, &format!("{label:<10} "), line, COLUMNS);
     }
     out.push_str("\nHistory\n");
     for step in store.transitions_of(id).await? {

@@ -58,7 +58,7 @@ pub async fn run(global: &Global) -> CliResult {
         Some(share) => format!(
             "Does sales follow up on all of them? Of {} hand-offs, {} of those that can be judged were \
              touched in time; {} are overdue.",
-            followups.handed_off,
+            count_text(followups.handed_off as f64),
             percent(share),
             followups.count(Verdict::Overdue)
         ),
@@ -156,7 +156,8 @@ fn closing(rest: &Pipeline) -> String {
     let Some(many) = rest.needed_now else {
         return "No new opportunity can be won in time any more; what is open decides.".into();
     };
-    let last = rest.last_useful_day.map_or(String::new(), |day| {
+    let ahead = rest.last_useful_day.filter(|day| rest.today.is_some_and(|today| *day >= today));
+    let last = ahead.map_or("; the last useful day is over".to_owned(), |day| {
         format!("; half of the usual chance to count is left until {}", civil_day(day))
     });
     format!("What would close the gap: {} more opportunities today{last}.", count_text(many.ceil()))
