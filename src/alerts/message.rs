@@ -8,8 +8,10 @@ use super::{
     lifecycle::{Kind, Transition},
 };
 use crate::domain::{
-    money::thousands,
+    money::{for_people, thousands},
     notice::{Document, RecordRef, html_escape, plain, slack_escape, wrap},
+    number::from_f64,
+    stage::Metric,
 };
 
 /// Columns of the plain text.
@@ -31,6 +33,14 @@ pub fn percent(share: f64) -> String {
 /// A whole count with thousands.
 pub fn count_text(value: f64) -> String {
     thousands(&format!("{value:.0}"))
+}
+
+/// Money in the company's currency, or a count; the sum of nothing, which is minus zero, is 0.
+pub fn amount(metric: Metric, value: f64, currency: &str) -> String {
+    match metric {
+        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
+        _ => count_text(value.round_ties_even() + 0.0),
+    }
 }
 
 /// `Mon 9 Feb`.

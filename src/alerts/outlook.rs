@@ -2,15 +2,15 @@
 
 use jiff::civil::Date;
 
-use super::message::{civil_day, count_text, percent};
-use crate::domain::{money::for_people, number::from_f64, stage::Metric};
+use super::message::{amount, civil_day, percent};
 use crate::forecast::Pipeline;
 use crate::pacing::PaceRow;
 
 /// Where the period may end, and how likely the goal is; none where nothing is forecast.
 pub fn forecast_text(row: &PaceRow, currency: &str) -> Option<String> {
     let forecast = row.forecast?;
-    let (low, high) = (amount(row, forecast.p10, currency), amount(row, forecast.p90, currency));
+    let (low, high) =
+        (amount(row.metric, forecast.p10, currency), amount(row.metric, forecast.p90, currency));
     let span = if low == high { low } else { format!("{low} to {high}") };
     Some(format!(
         "ends at {span} {} in 8 of 10 cases; chance of the goal {}",
@@ -21,7 +21,7 @@ pub fn forecast_text(row: &PaceRow, currency: &str) -> Option<String> {
 
 /// What is still to come of wins and revenue, a sentence each.
 pub fn pipeline_text(row: &PaceRow, rest: &Pipeline, currency: &str) -> String {
-    let show = |value: f64| amount(row, value, currency);
+    let show = |value: f64| amount(row.metric, value, currency);
     let mut text = format!(
         "The {} that are open will bring about {}, new ones {}.",
         rest.open_count,
@@ -61,14 +61,6 @@ fn last_days(useful: Date, possible: Date, today: Option<Date>) -> String {
             " A new opportunity has half of its usual chance to count until {half}, a tenth until \
              {tenth}."
         ),
-    }
-}
-
-fn amount(row: &PaceRow, value: f64, currency: &str) -> String {
-    match row.metric {
-        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
-        // A sum of nothing is minus zero.
-        _ => count_text(value.round() + 0.0),
     }
 }
 

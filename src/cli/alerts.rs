@@ -12,9 +12,6 @@ use crate::outbox::address::{team_ways, ways};
 use crate::sinks::{self, Delivery, Outgoing};
 use crate::store::{Store, alerts::AlertRow};
 
-/// Columns of a terminal.
-const COLUMNS: usize = 80;
-
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -135,7 +132,7 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
     };
     let zone = &settings.company.zone;
     let mut out = String::new();
-    wrap(&mut out, "", &finding.summary, COLUMNS);
+    wrap(&mut out, "", &finding.summary, output::COLUMNS);
     out.push('\n');
     out.push_str(&format!("{:<10} {} since {}\n", "State", row.state, day_time(row.since, zone)));
     out.push_str(&format!(
@@ -143,7 +140,7 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
         "Value", finding.value, finding.threshold
     ));
     for (label, line) in &finding.lines {
-        wrap(&mut out, &format!("{label:<10} "), line, COLUMNS);
+        wrap(&mut out, &format!("{label:<10} "), line, output::COLUMNS);
     }
     out.push_str("\nHistory\n");
     for step in store.transitions_of(id).await? {

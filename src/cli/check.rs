@@ -12,9 +12,6 @@ use crate::sinks;
 use crate::sources;
 use crate::store::Store;
 
-/// Columns of a terminal.
-const COLUMNS: usize = 80;
-
 /// Collects the lines.
 #[derive(Default)]
 struct Report {
@@ -47,7 +44,7 @@ impl Report {
             };
             let lead: String = line.chars().take(indent).collect();
             let rest: String = line.chars().skip(indent).collect();
-            wrap(&mut out, &lead, &rest, COLUMNS);
+            wrap(&mut out, &lead, &rest, output::COLUMNS);
         }
         out
     }

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{CliResult, Format, Global, open, output};
-use crate::alerts::message::{civil_day, count_text, percent};
+use crate::alerts::message::{amount, civil_day, count_text, percent};
 use crate::diagnose::{Factor, Part};
 use crate::domain::{
-    money::for_people,
     notice::wrap,
     number::{from_f64, to_f64},
     stage::Metric,
@@ -18,8 +17,6 @@ use crate::evaluate::{
 use crate::forecast::Pipeline;
 use crate::handoff::{Verdict, summarise};
 
-/// Columns of a terminal.
-const COLUMNS: usize = 80;
 /// Reasons that are shown.
 const REASONS_MAX: usize = 6;
 
@@ -63,16 +60,9 @@ pub async fn run(global: &Global) -> CliResult {
             followups.count(Verdict::Overdue)
         ),
     };
-    wrap(&mut out, "", &text, COLUMNS);
+    wrap(&mut out, "", &text, output::COLUMNS);
     output::text(&out)?;
     super::plan_in_order(&snapshot.plan_errors)
-}
-
-fn amount(metric: Metric, value: f64, currency: &str) -> String {
-    match metric {
-        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
-        _ => count_text(value.round()),
-    }
 }
 
 /// As planned and as it is, for a factor that has figures of its own.
@@ -108,7 +98,7 @@ fn one_text(one: &Diagnosis, currency: &str) -> String {
         civil_day(one.served_by.from),
         civil_day(one.served_by.to.yesterday().unwrap_or(one.served_by.to)),
     );
-    wrap(&mut out, "", &head, COLUMNS);
+    wrap(&mut out, "", &head, output::COLUMNS);
     out.push('\n');
     let rows = one.parts.iter().filter(|part| !is_nothing(part, row.metric)).map(|part| {
         let (planned, actual) = sides(one, part.factor, currency);
@@ -125,7 +115,7 @@ fn one_text(one: &Diagnosis, currency: &str) -> String {
     if let Some(worst) = worst(one) {
         let (what, owner) = one.title(worst.factor);
         let text = format!("The largest loss that is more than chance: {what} ({owner}).");
-        wrap(&mut out, "", &text, COLUMNS);
+        wrap(&mut out, "", &text, output::COLUMNS);
     } else {
         out.push_str("No single factor costs more than chance would explain.\n");
     }
@@ -134,7 +124,7 @@ fn one_text(one: &Diagnosis, currency: &str) -> String {
         let most = one.lost.iter().take(REASONS_MAX);
         let most: Vec<String> = most.map(|(reason, count)| format!("{reason} {count}")).collect();
         let text = format!("Lost since {}: {all}; {}.", row.period.from, most.join(", "));
-        wrap(&mut out, "", &text, COLUMNS);
+        wrap(&mut out, "", &text, output::COLUMNS);
     }
     if one.unvalued.0 > 0 {
         let (missing, all) = one.unvalued;
@@ -142,10 +132,10 @@ fn one_text(one: &Diagnosis, currency: &str) -> String {
             "{missing} of {all} wins have no amount that can be brought to {currency}, and count as \
              nothing: `paceline faults`."
         );
-        wrap(&mut out, "", &text, COLUMNS);
+        wrap(&mut out, "", &text, output::COLUMNS);
     }
     if let Some(rest) = row.pipeline.as_ref().filter(|rest| rest.gap_at_end > 0.0) {
-        wrap(&mut out, "", &closing(rest), COLUMNS);
+        wrap(&mut out, "", &closing(rest), output::COLUMNS);
     }
     out.push('\n');
     out

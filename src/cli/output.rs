@@ -8,7 +8,7 @@ use super::{CliError, CliResult};
 use crate::domain::notice::plain;
 
 /// Columns of a terminal.
-const COLUMNS: usize = 80;
+pub const COLUMNS: usize = 80;
 /// A column of text is cut down to this many characters, not further.
 const TEXT_CHARS_MIN: usize = 10;
 

@@ -4,15 +4,10 @@ use serde_json::json;
 
 use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::{
-    message::{count_text, percent},
+    message::{amount, percent},
     outlook::{forecast_text, pipeline_text},
 };
-use crate::domain::{
-    money::for_people,
-    notice::wrap,
-    number::{from_f64, to_f64},
-    stage::Metric,
-};
+use crate::domain::{notice::wrap, number::to_f64, stage::Metric};
 use crate::evaluate::Snapshot;
 use crate::pacing::{PaceRow, State, row_json};
 
@@ -65,10 +60,7 @@ fn unmeasured(snapshot: &Snapshot<'_>, rows: &[PaceRow]) -> Vec<&'static str> {
 }
 
 fn table(rows: &[PaceRow], currency: &str) -> output::Table {
-    let amount = |row: &PaceRow, value: f64| match row.metric {
-        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
-        _ => count_text(value),
-    };
+    let amount = |row: &PaceRow, value: f64| amount(row.metric, value, currency);
     let mut sorted: Vec<&PaceRow> = rows.iter().collect();
     sorted.sort_by(|a, b| {
         let key = |row: &PaceRow| (row.state() != State::Behind, row.goal.clone());
@@ -123,7 +115,7 @@ fn outlook_lines(rows: &[PaceRow], currency: &str) -> String {
         if let Some(rest) = &row.pipeline {
             text.push_str(&format!(" {}", pipeline_text(row, rest, currency)));
         }
-        wrap(&mut out, "", &text, 80);
+        wrap(&mut out, "", &text, output::COLUMNS);
     }
     out
 }

@@ -7,7 +7,12 @@ use serde_json::json;
 use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::message::percent;
 use crate::config::span;
-use crate::domain::{Opportunity, RecordKey, dimension::Dimension, notice::wrap, stage::Stage};
+use crate::domain::{
+    Opportunity, RecordKey,
+    dimension::Dimension,
+    notice::wrap,
+    stage::{Stage, plural},
+};
 use crate::evaluate::{EvaluateError, Snapshot, tallies};
 use crate::rates::{RateTable, RatesQuery, Row, closed};
 
@@ -126,7 +131,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         Format::Text => {
             output::text(&text_table(&table).text())?;
             let mut out = String::new();
-            closing_line(&table).lines().for_each(|line| wrap(&mut out, "", line, 80));
+            closing_line(&table).lines().for_each(|line| wrap(&mut out, "", line, output::COLUMNS));
             output::text(&out)
         }
     }
@@ -206,14 +211,6 @@ fn text_table(table: &RateTable) -> output::Table {
     output::Table::new(header, rows)
 }
 
-/// A stage's plural.
-fn many(stage: &str) -> String {
-    match stage.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{stage}s"),
-    }
-}
-
 fn closing_line(table: &RateTable) -> String {
     let row = &table.total.row;
     let window = table.window_days.map_or(String::new(), |days| format!(" within {days} days"));
@@ -222,7 +219,7 @@ fn closing_line(table: &RateTable) -> String {
     let mut line = format!(
         "{} of {} became {}{window}; {} of them could be seen that long. Lags in days.\n",
         rate,
-        many(table.from),
+        plural(table.from),
         table.to,
         percent(mature)
     );

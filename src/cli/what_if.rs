@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{CliError, output};
-use crate::alerts::message::count_text;
+use crate::alerts::message::amount;
 use crate::config::{Settings, document::Document, plan_file};
-use crate::domain::{money::for_people, number::to_f64, stage::Metric};
+use crate::domain::number::to_f64;
 use crate::plan::{Goal, GoalPlan, Measured, lay_out};
 
 /// Keys that stand in `[[goal]]` itself; all others stand in `[goal.assume]`.
@@ -90,27 +90,19 @@ pub fn comparison(
     currency: &str,
 ) -> String {
     let mut out = format!("With {}:\n\n", changes.join(", "));
-    let amount = |metric: Metric, value: rust_decimal::Decimal| match metric {
-        Metric::Revenue => for_people(value.round(), currency),
-        _ => count_text(to_f64(value)),
-    };
     for with in changed {
         let before = planned.iter().find(|plan| plan.goal.name == with.goal.name);
         let rows = with.chain.required.iter().map(|(metric, value)| {
             let old = before.and_then(|plan| plan.chain.required.get(metric));
             let more = old.map(|old| to_f64(*value) - to_f64(*old));
-            let more = more.map_or("–".into(), |more| match *metric {
-                Metric::Revenue => for_people(
-                    crate::domain::number::from_f64(more.round()).unwrap_or_default(),
-                    currency,
-                ),
-                _ if more > 0.0 => format!("+{}", count_text(more)),
-                _ => count_text(more),
+            let more = more.map_or("–".into(), |more| {
+                let sign = if more > 0.0 { "+" } else { "" };
+                format!("{sign}{}", amount(*metric, more, currency))
             });
             vec![
                 metric.title().to_owned(),
-                old.map_or("–".into(), |old| amount(*metric, *old)),
-                amount(*metric, *value),
+                old.map_or("–".into(), |old| amount(*metric, to_f64(*old), currency)),
+                amount(*metric, to_f64(*value), currency),
                 more,
             ]
         });
@@ -124,6 +116,7 @@ pub fn comparison(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Metric;
     use crate::plan::{Given, Pair};
 
     #[test]

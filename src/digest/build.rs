@@ -5,16 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Action, AlertLine, Digest, FollowupLine, Followups, GoalLine, RateLine, Week};
-use crate::alerts::message::{civil_day, count_text, day_time_zone, percent};
+use crate::alerts::message::{amount, civil_day, count_text, day_time_zone, percent};
 use crate::alerts::outlook::forecast_text;
 use crate::alerts::{Finding, RateCheck, Status};
-use crate::domain::{
-    Facts, Fault,
-    money::for_people,
-    number::{from_f64, to_f64},
-    period::Period,
-    stage::Metric,
-};
+use crate::domain::{Facts, Fault, number::to_f64, period::Period, stage::Metric};
 use crate::handoff::{HandOff, Ledger, Verdict, summarise, summary::duration_text};
 use crate::pacing::PaceRow;
 use crate::rates::RateTable;
@@ -138,13 +132,6 @@ fn actions(parts: &Parts<'_>) -> Vec<Action> {
         actions.push(Action { who, what, by: "this week".into(), worth: String::new() });
     }
     actions
-}
-
-fn amount(metric: Metric, value: f64, currency: &str) -> String {
-    if metric == Metric::Revenue {
-        return for_people(from_f64(value.round()).unwrap_or_default(), currency);
-    }
-    count_text(value)
 }
 
 fn goal_line(row: &PaceRow, currency: &str) -> GoalLine {

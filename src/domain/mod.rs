@@ -7,6 +7,7 @@ pub mod facts;
 pub mod fault;
 pub mod moment;
 pub mod money;
+pub mod normal;
 pub mod notice;
 pub mod number;
 pub mod past;

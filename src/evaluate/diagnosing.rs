@@ -9,7 +9,7 @@ use crate::diagnose::{Evidence, Factor, Factors, Part, Segment, parts};
 use crate::domain::{
     number::to_f64,
     period::{Period, move_back},
-    stage::{Metric, Stage},
+    stage::{Metric, Stage, plural},
 };
 use crate::pacing::{PaceRow, actual::Actuals, judge::DISPERSION_UNKNOWN};
 use crate::plan::{GoalPlan, Lag, Pair};
@@ -248,7 +248,7 @@ impl Diagnosis {
         match factor {
             Factor::Volume => {
                 let first = self.links.first().map_or("win", |link| link.pair.stages().0.name());
-                (format!("number of {}", many(first)), "marketing")
+                (format!("number of {}", plural(first)), "marketing")
             }
             Factor::Mix => ("mix".into(), "marketing"),
             Factor::Rate(n) => match self.links.get(n) {
@@ -263,12 +263,5 @@ impl Diagnosis {
             Factor::Timing(_) => ("timing".into(), "nobody: early, late, or from before"),
             Factor::Value => ("value of a win".into(), "sales"),
         }
-    }
-}
-
-fn many(stage: &str) -> String {
-    match stage.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{stage}s"),
     }
 }

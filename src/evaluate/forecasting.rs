@@ -39,7 +39,7 @@ const SEED: u64 = 0x005e_ed0f_9ace;
 #[derive(Clone, Debug, Default)]
 pub struct Prospects {
     /// When an opportunity is won.
-    pub conversion: Option<Conversion>,
+    conversion: Option<Conversion>,
     /// What is open: when it was created, and its amount in the company's currency.
     open: Vec<(Date, Option<f64>)>,
     /// What won ones were worth.

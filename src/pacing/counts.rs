@@ -1,5 +1,6 @@
-//! The law of a count: Poisson, or negative binomial where counts vary more than that; and the normal
-//! distribution.
+//! The law of a count: Poisson, or negative binomial where counts vary more than that.
+
+use crate::domain::normal::normal_cdf;
 
 /// Probability that is left out at the far end of a law.
 const TAIL: f64 = 1e-13;
@@ -7,21 +8,6 @@ const TAIL: f64 = 1e-13;
 const WIDTH_MAX: f64 = 60.0;
 /// A bound on the points of one law.
 const POINTS_MAX: usize = 100_000;
-
-/// The normal distribution function.
-pub fn normal_cdf(z: f64) -> f64 {
-    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
-}
-
-/// The normal quantile, by bisection of the distribution function to the last bits.
-pub fn normal_quantile(probability: f64) -> f64 {
-    let (mut low, mut high) = (-39.0, 39.0);
-    for _ in 0..80 {
-        let middle = 0.5 * (low + high);
-        if normal_cdf(middle) < probability { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
-}
 
 /// Probabilities of whole numbers from `first` on.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,11 +128,5 @@ mod tests {
         for (at, probability) in whole.mass.iter().enumerate().take(60) {
             assert!((sum.mass[at] - probability).abs() < 1e-12);
         }
-    }
-
-    #[test]
-    fn the_normal_quantile_is_the_inverse() {
-        assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-12);
-        assert!((normal_cdf(normal_quantile(0.05)) - 0.05).abs() < 1e-14);
     }
 }

@@ -5,7 +5,8 @@
 //! the share of the events that are expected by the last look. So a period that runs to plan is called
 //! behind with a probability of at most alpha, however often one looks.
 
-use super::counts::{Law, normal_cdf, normal_quantile};
+use super::counts::Law;
+use crate::domain::normal::{normal_cdf, normal_quantile};
 
 /// One-sided probability that a period which runs to plan is called behind.
 pub const ALPHA: f64 = 0.05;

@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use super::goal::{Goal, Lag};
 use crate::domain::{
     calendar::BusinessCalendar,
+    normal::normal_cdf,
     period::{Every, FiscalStart, Period, move_back},
 };
 
@@ -191,19 +192,6 @@ pub fn in_goal_share(created: &Curve, lag: &Lag, goal: Period) -> f64 {
         .days()
         .map(|(day, share)| share * (cdf(days_to(day, goal.to)) - cdf(days_to(day, goal.from))))
         .sum()
-}
-
-/// The normal distribution function, by the complementary error function of Abramowitz and Stegun
-/// 7.1.26 (error below 1.5e-7).
-fn normal_cdf(z: f64) -> f64 {
-    let x = z.abs() / std::f64::consts::SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let poly = t
-        * (0.254_829_592
-            + t * (-0.284_496_736
-                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
-    let erf = 1.0 - poly * (-x * x).exp();
-    0.5 * (1.0 + if z < 0.0 { -erf } else { erf })
 }
 
 fn gcd(a: i128, b: i128) -> i128 {

@@ -5,10 +5,9 @@ use serde::Serialize;
 
 use super::chart;
 use crate::alerts::Finding;
-use crate::alerts::message::{count_text, day_time, percent, span_text};
+use crate::alerts::message::{amount, day_time, percent, span_text};
 use crate::alerts::outlook::{forecast_text, pipeline_text};
-use crate::domain::money::for_people;
-use crate::domain::number::{from_f64, to_f64};
+use crate::domain::number::to_f64;
 use crate::domain::stage::Metric;
 use crate::evaluate::Board;
 use crate::handoff::ledger::{HandOff, Verdict};
@@ -122,13 +121,6 @@ fn picture(board: &Board, row: &PaceRow, currency: &str) -> String {
         amount(row.metric, row.plan_to_date, currency)
     );
     points.map_or(String::new(), |points| chart::svg(points, &title))
-}
-
-fn amount(metric: Metric, value: f64, currency: &str) -> String {
-    match metric {
-        Metric::Revenue => for_people(from_f64(value.round()).unwrap_or_default(), currency),
-        _ => count_text(value),
-    }
 }
 
 /// An alert.
