@@ -14,7 +14,7 @@ work=$(mktemp -d)
 # The passwords of this run lie there.
 chmod 700 "$work"
 clean() {
-    if [ -n "${PACELINE_TEST_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf -- "$work"; fi
+    if [ -n "${PACELINE_TEST_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf -- "$work" || true; fi
 }
 trap clean EXIT
 

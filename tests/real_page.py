@@ -4,8 +4,11 @@ Chromium is driven over the WebDriver protocol, with nothing but Python's own li
 """
 
 import base64
+import contextlib
 import json
+import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -32,7 +35,7 @@ class Browser:
         self.port = free_port()
         self.driver = subprocess.Popen(
             ["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, start_new_session=True)
         arguments = [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -57,9 +60,10 @@ class Browser:
             self.ask(f"{self.session}/goog/cdp/execute",
                      {"cmd": "Emulation.setEmulatedMedia", "params": feature})
 
-    def ask(self, path, body=None):
+    def ask(self, path, body=None, method=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data=data, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())["value"]
 
@@ -73,8 +77,15 @@ class Browser:
         path.write_bytes(base64.b64decode(self.ask(f"{self.session}/screenshot")))
 
     def close(self):
-        self.driver.terminate()
-        self.driver.wait(20)
+        # The end of its session ends Chromium; what is left of the group would write to a profile that the
+        # script removes.
+        try:
+            self.ask(self.session, method="DELETE")
+        finally:
+            self.driver.terminate()
+            self.driver.wait(20)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.driver.pid, signal.SIGKILL)
 
 
 def look(browser, url, width, dark, pictures):

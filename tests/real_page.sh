@@ -10,7 +10,8 @@ paceline=$(realpath -- "$1")
 here=$(dirname -- "$(realpath -- "$0")")
 pictures=${2:+$(mkdir -p -- "$2" && realpath -- "$2")}
 work=$(mktemp -d)
-trap 'rm -rf -- "$work"' EXIT
+# What cannot be removed yet (a program that is still closing) decides nothing about the checks.
+trap 'rm -rf -- "$work" || true' EXIT
 
 if ! command -v chromedriver >/dev/null || ! command -v chromium >/dev/null; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null ||
