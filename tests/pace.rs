@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
 use paceline::config::{document::Document, plan_file};
-use paceline::domain::{BusinessCalendar, CurrencyRates, Facts, Metric, Object, Record};
+use paceline::domain::{
+    BusinessCalendar, CurrencyRates, Facts, Metric, Object, Record, scope::Names,
+};
 use paceline::pacing::{PaceRow, State, actual::Actuals, judge::Usual, rows};
 use paceline::plan::{GoalPlan, Measured, lay_out};
 use proptest::prelude::*;
@@ -49,10 +51,12 @@ fn pace(plan: &GoalPlan, facts: &Facts, clock: Timestamp) -> Vec<PaceRow> {
         .or_default()
         .insert(jiff::civil::date(2026, 1, 1), "1.25".parse().unwrap());
     let calendar = calendar();
-    let actuals = Actuals { facts, calendar: &calendar, currency: &currency };
+    let (channels, teams) = Default::default();
+    let names = Names { channels: &channels, teams: &teams };
+    let actuals = Actuals { facts, calendar: &calendar, currency: &currency, names, scope: None };
     let complete: BTreeMap<Metric, Timestamp> =
         Metric::ALL.into_iter().map(|metric| (metric, clock)).collect();
-    rows(plan, &actuals, &calendar, &complete, clock)
+    rows(plan, &[], &actuals, &calendar, &complete, clock)
 }
 
 fn row(plan: &GoalPlan, facts: &Facts, clock: &str, metric: Metric) -> PaceRow {

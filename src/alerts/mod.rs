@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     calendar::BusinessCalendar, channel::ChannelMap, facts::Facts, money::CurrencyRates,
-    notice::RecordRef, period::Period,
+    notice::RecordRef, period::Period, team::Teams,
 };
 use crate::handoff::Ledger;
 use crate::pacing::PaceRow;
@@ -157,6 +157,8 @@ pub struct Context<'a> {
     pub currency: &'a CurrencyRates,
     /// Vendor values to channels.
     pub channels: &'a ChannelMap,
+    /// Owners to teams.
+    pub teams: &'a Teams,
     /// The facts.
     pub facts: &'a Facts,
     /// The goals.

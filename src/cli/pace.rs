@@ -36,7 +36,9 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         }
         Format::Csv => table(&rows, currency).csv()?,
         Format::Text => {
-            output::text(&grouped(table(&rows, currency)).text())?;
+            let telling: Vec<PaceRow> =
+                rows.iter().filter(|row| row.is_telling()).cloned().collect();
+            output::text(&grouped(table(&telling, currency)).text())?;
             output::text(&outlook_lines(&rows, currency))?;
             output::text(&closing_line(&rows, &unmeasured))?;
         }

@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::{CliResult, Format, Global, output, what_if};
+use crate::alerts::message::amount;
 use crate::config::Settings;
-use crate::domain::{money::decimal_text, number::to_f64, stage::Metric};
-use crate::evaluate::{Snapshot, snapshot::load_goals, tallies};
+use crate::domain::{money::decimal_text, number::to_f64, scope::Scope, stage::Metric};
+use crate::evaluate::{
+    Snapshot,
+    measuring::{MeasuredBy, measured_by},
+    snapshot::load_goals,
+};
 use crate::plan::{GoalPlan, Measured, lay_out};
 use crate::store::Store;
 
@@ -28,24 +33,26 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     }
     let now = global.clock().now();
     // A plan is of use before there is any data.
+    let changed = match (&settings.plan, args.with.is_empty()) {
+        (Some(file), false) => what_if::goals(file, &args.with)?,
+        _ => Vec::new(),
+    };
     let (plans, errors, data_as_of, measured) = if settings.database.exists() {
         let store = Store::open(&settings.database).await?;
         let snapshot = Snapshot::load(&settings, &store, now, None).await?;
         let data_as_of = snapshot.data_as_of_all();
-        let measured = tallies::measured(&snapshot).await?;
+        let measured = measured_by(&snapshot, &changed).await?;
         (snapshot.plans, snapshot.plan_errors, data_as_of, measured)
     } else {
         let (plans, errors) = without_data(&settings)?;
-        (plans, errors, None, Measured::default())
+        (plans, errors, None, MeasuredBy::new())
     };
     let currency = &settings.company.currency;
-    if let (Some(file), false) = (&settings.plan, args.with.is_empty()) {
-        let goals = what_if::goals(file, &args.with)?;
-        let changed = what_if::lay_out_all(&settings, &goals, &measured)?;
+    if !changed.is_empty() {
+        let changed = what_if::lay_out_all(&settings, &changed, &measured)?;
         return match global.format {
             Format::Json => {
-                let goals: Vec<Value> =
-                    changed.iter().map(|plan| goal_json(plan, currency)).collect();
+                let goals = goals_json(&changed, currency);
                 output::json(&json!({
                     "as_of": now, "data_as_of": data_as_of, "with": args.with, "goals": goals,
                 }))
@@ -59,7 +66,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     }
     match global.format {
         Format::Json => {
-            let goals: Vec<Value> = plans.iter().map(|plan| goal_json(plan, currency)).collect();
+            let goals = goals_json(&plans, currency);
             output::json(&json!({"as_of": now, "data_as_of": data_as_of, "goals": goals}))?;
         }
         Format::Csv => periods_table(&plans).csv()?,
@@ -70,8 +77,9 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
                     "There is no plan: add `[plan]` with `file = \"plan.toml\"` to {file}\n"
                 ));
             }
-            for plan in &plans {
+            for plan in plans.iter().filter(|plan| plan.goal.part_of.is_none()) {
                 output::text(&goal_text(plan, currency))?;
+                output::text(&parts_text(plan, &plans, currency))?;
             }
         }
     }
@@ -84,7 +92,11 @@ fn without_data(settings: &Settings) -> Result<(Vec<GoalPlan>, Vec<String>), sup
     let (mut plans, mut errors) = (Vec::new(), Vec::new());
     for goal in load_goals(settings)? {
         match lay_out(&goal, &Measured::default(), &company.hours, company.fiscal_start) {
-            Ok(plan) => plans.push(plan),
+            Ok(plan) => {
+                let parts = crate::plan::parts(&plan);
+                plans.push(plan);
+                plans.extend(parts);
+            }
             Err(error) => errors.push(error.to_string()),
         }
     }
@@ -99,6 +111,39 @@ fn number(metric: Metric, value: rust_decimal::Decimal) -> Value {
         return json!(to_f64(value) as i64);
     }
     json!(to_f64(value))
+}
+
+/// The goals, with their parts within.
+fn goals_json(plans: &[GoalPlan], currency: &str) -> Vec<Value> {
+    let wholes = plans.iter().filter(|plan| plan.goal.part_of.is_none());
+    let with_parts = wholes.map(|plan| {
+        let mut json = goal_json(plan, currency);
+        let parts = parts_of(plan, plans).map(|part| goal_json(part, currency));
+        json["parts"] = parts.collect();
+        json
+    });
+    with_parts.collect()
+}
+
+fn parts_of<'a>(plan: &'a GoalPlan, plans: &'a [GoalPlan]) -> impl Iterator<Item = &'a GoalPlan> {
+    plans.iter().filter(|part| part.goal.part_of.as_ref() == Some(&plan.goal.name))
+}
+
+/// What each part carries.
+fn parts_text(plan: &GoalPlan, plans: &[GoalPlan], currency: &str) -> String {
+    let row = |part: &GoalPlan| {
+        let scope = part.goal.scope.as_ref().map(ToString::to_string).unwrap_or_default();
+        let numbers = part.chain.required.iter();
+        let numbers = numbers.map(|(metric, value)| amount(*metric, to_f64(*value), currency));
+        std::iter::once(scope).chain(numbers).collect()
+    };
+    let rows: Vec<Vec<String>> = parts_of(plan, plans).map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let titles = plan.chain.required.keys().map(|metric| metric.title());
+    let table = output::Table::new(std::iter::once("part").chain(titles).collect(), rows);
+    format!("{}\n", table.text())
 }
 
 fn goal_json(plan: &GoalPlan, currency: &str) -> Value {
@@ -141,7 +186,8 @@ fn goal_json(plan: &GoalPlan, currency: &str) -> Value {
         })
         .collect();
     json!({
-        "name": plan.goal.name,
+        "name": plan.goal.of(),
+        "scope": plan.goal.scope.as_ref().map(Scope::name),
         "version": 1,
         "from": plan.goal.period.from,
         "to": plan.goal.period.to,

@@ -8,7 +8,7 @@ use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::message::percent;
 use crate::config::span;
 use crate::domain::{
-    Opportunity, RecordKey,
+    Opportunity,
     dimension::Dimension,
     notice::wrap,
     stage::{Stage, plural},
@@ -51,6 +51,8 @@ enum By {
     Owner,
     Team,
     Segment,
+    Market,
+    Product,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -76,6 +78,8 @@ impl Args {
             By::Owner => Dimension::Owner,
             By::Team => Dimension::Team,
             By::Segment => Dimension::Segment,
+            By::Market => Dimension::Market,
+            By::Product => Dimension::Product,
         })
     }
 
@@ -143,25 +147,10 @@ fn closed_table(
 ) -> Result<(RateTable, jiff::Timestamp), EvaluateError> {
     let data_as_of = tallies::cut_of(snapshot, Stage::Opportunity, Stage::Won)?;
     let by = args.dimension();
+    let names = snapshot.names();
     let key = |opportunity: &Opportunity| {
-        let by = by?;
-        let lead = snapshot.facts.leads.get(&RecordKey {
-            source: opportunity.key.source.clone(),
-            id: opportunity.lead.clone().unwrap_or_default(),
-        });
-        Some(match by {
-            Dimension::Channel => {
-                let value = opportunity.channel.clone().or_else(|| lead?.channel.clone());
-                value.map(|value| snapshot.settings.channels.channel(&value))
-            }
-            Dimension::Campaign => opportunity.campaign.clone().or_else(|| lead?.campaign.clone()),
-            Dimension::Segment => opportunity.segment.clone().or_else(|| lead?.segment.clone()),
-            Dimension::Owner => opportunity.owner.clone(),
-            Dimension::Team => opportunity
-                .owner
-                .as_deref()
-                .map(|owner| snapshot.teams.team_of(owner).unwrap_or(owner).to_owned()),
-        })
+        let name = names.of_opportunity(by?, opportunity, &snapshot.facts);
+        Some(name.map(str::to_owned))
     };
     let zone = &snapshot.settings.company.zone;
     let mut table = closed::closed(&snapshot.facts, data_as_of, zone, args.since, args.until, key);

@@ -7,7 +7,8 @@ use super::{CliError, output};
 use crate::alerts::message::amount;
 use crate::config::{Settings, document::Document, plan_file};
 use crate::domain::number::to_f64;
-use crate::plan::{Goal, GoalPlan, Measured, lay_out};
+use crate::evaluate::measuring::MeasuredBy;
+use crate::plan::{self, Goal, GoalPlan, Measured, lay_out};
 
 /// Keys that stand in `[[goal]]` itself; all others stand in `[goal.assume]`.
 const OF_GOAL: [&str; 10] =
@@ -72,14 +73,20 @@ fn read(value: &str) -> toml::Value {
 pub fn lay_out_all(
     settings: &Settings,
     goals: &[Goal],
-    measured: &Measured,
+    measured: &MeasuredBy,
 ) -> Result<Vec<GoalPlan>, CliError> {
     let company = &settings.company;
-    goals
-        .iter()
-        .map(|goal| lay_out(goal, measured, &company.hours, company.fiscal_start))
-        .map(|plan| plan.map_err(|error| CliError::Usage(error.to_string())))
-        .collect()
+    let nothing = Measured::default();
+    let of = |goal: &Goal| measured.get(&goal.scope).unwrap_or(&nothing);
+    let mut plans = Vec::new();
+    for goal in goals {
+        let plan = lay_out(goal, of(goal), &company.hours, company.fiscal_start)
+            .map_err(|error| CliError::Usage(error.to_string()))?;
+        let parts = plan::parts(&plan);
+        plans.push(plan);
+        plans.extend(parts);
+    }
+    Ok(plans)
 }
 
 /// What each goal needs, as planned and with the changes.
@@ -90,7 +97,7 @@ pub fn comparison(
     currency: &str,
 ) -> String {
     let mut out = format!("With {}:\n\n", changes.join(", "));
-    for with in changed {
+    for with in changed.iter().filter(|plan| plan.goal.part_of.is_none()) {
         let before = planned.iter().find(|plan| plan.goal.name == with.goal.name);
         let rows = with.chain.required.iter().map(|(metric, value)| {
             let old = before.and_then(|plan| plan.chain.required.get(metric));

@@ -8,7 +8,9 @@ use rust_decimal::Decimal;
 
 use super::{document::Document, problem::Problems, reader::Reader, span};
 use crate::domain::{
+    dimension::Dimension,
     period::{Every, Period},
+    scope::{Part, REST, Scope},
     stage::Metric,
 };
 use crate::plan::{Assume, Given, Goal, Lag, Pair, ValueBasis};
@@ -62,6 +64,8 @@ fn read_goal(table: &Reader<'_>) -> Option<Goal> {
     });
     let shape = read_shape(table);
     let team = table.text("team");
+    let scope = read_scope(table);
+    let shares = read_shares(table, scope.is_some());
     let assume = table.table("assume").map(|assume| read_assume(&assume)).unwrap_or_default();
     table.finish();
     let (metric, target) = target?;
@@ -73,6 +77,9 @@ fn read_goal(table: &Reader<'_>) -> Option<Goal> {
         every: every.unwrap_or(Every::Month),
         shape,
         team,
+        scope,
+        shares,
+        part_of: None,
         assume,
         place: table.place("name"),
     })
@@ -139,6 +146,59 @@ fn read_shape(table: &Reader<'_>) -> Option<Vec<Decimal>> {
         return None;
     }
     Some(shares)
+}
+
+/// `scope = { channel = "paid search" }`
+fn read_scope(table: &Reader<'_>) -> Option<Scope> {
+    let scope = table.table("scope")?;
+    let named: Vec<Scope> = Dimension::ALL
+        .into_iter()
+        .filter_map(|by| Some(Scope { by, part: Part::Key(scope.text(by.name())?) }))
+        .collect();
+    scope.finish();
+    if named.len() != 1 {
+        let mend = "write one of channel, campaign, owner, team, segment: \
+                    scope = { channel = \"paid search\" }";
+        table.problem("scope", "a goal is of one thing", mend);
+    }
+    named.into_iter().next()
+}
+
+/// `[goal.shares.channel]`: parts and their shares; `"*"` is all that is not named.
+fn read_shares(table: &Reader<'_>, scoped: bool) -> Vec<(Scope, Decimal)> {
+    let mut all = Vec::new();
+    let Some(shares) = table.table("shares") else { return all };
+    if scoped {
+        table.problem("shares", "a goal with a scope has no parts", "make each part its own goal");
+    }
+    for by in Dimension::ALL {
+        let Some(parts) = shares.table(by.name()) else { continue };
+        let entries = parts.entries();
+        let named = || entries.iter().map(|(key, _)| key.clone()).filter(|key| key != REST);
+        let mut sum = Decimal::ZERO;
+        for (key, text) in &entries {
+            let Some(share) = decimal(text).filter(|n| is_rate(*n)) else {
+                let mend = "write a share like 0.4";
+                parts.problem(key, format!("`{text}` is no share above 0 and at most 1"), mend);
+                continue;
+            };
+            sum += share;
+            let part =
+                if key == REST { Part::Rest(named().collect()) } else { Part::Key(key.clone()) };
+            all.push((Scope { by, part }, share));
+        }
+        if sum != Decimal::ONE {
+            let rest = Decimal::ONE - sum;
+            let mend = if rest > Decimal::ZERO && !entries.iter().any(|(key, _)| key == REST) {
+                format!("add `\"*\" = {rest}` for all others, or change the shares")
+            } else {
+                "write shares that add up to 1".to_owned()
+            };
+            shares.problem(by.name(), format!("the shares add up to {sum}, not to 1"), mend);
+        }
+    }
+    shares.finish();
+    all
 }
 
 fn read_assume(table: &Reader<'_>) -> Assume {

@@ -83,7 +83,7 @@ pub fn build(parts: Parts<'_>) -> Digest {
         data_as_of: parts.data_as_of,
         data_as_of_text: complete,
         actions: actions(&parts),
-        goals: parts.now.pace.iter().map(|row| goal_line(row, parts.currency)).collect(),
+        goals: telling(&parts.now).map(|row| goal_line(row, parts.currency)).collect(),
         outlooks: outlooks(parts.now.pace, parts.currency),
         rates: rate_lines(&parts),
         followups: followups(&parts),
@@ -132,6 +132,10 @@ fn actions(parts: &Parts<'_>) -> Vec<Action> {
         actions.push(Action { who, what, by: "this week".into(), worth: String::new() });
     }
     actions
+}
+
+fn telling<'a>(known: &Known<'a>) -> impl Iterator<Item = &'a PaceRow> {
+    known.pace.iter().filter(|row| row.is_telling())
 }
 
 fn goal_line(row: &PaceRow, currency: &str) -> GoalLine {
@@ -279,7 +283,7 @@ fn changed(parts: &Parts<'_>) -> Vec<String> {
         return vec!["No digest before this one to compare with.".into()];
     };
     let mut lines = Vec::new();
-    for row in parts.now.pace {
+    for row in telling(&parts.now) {
         let old = before.pace.iter().find(|old| (&old.goal, old.metric) == (&row.goal, row.metric));
         let Some(old) = old else { continue };
         if old.state() != row.state() {

@@ -10,8 +10,8 @@ pub struct ChannelMap(pub BTreeMap<String, String>);
 
 impl ChannelMap {
     /// The channel of a vendor's value.
-    pub fn channel(&self, value: &str) -> String {
-        self.0.get(value).cloned().unwrap_or_else(|| value.to_owned())
+    pub fn channel<'a>(&'a self, value: &'a str) -> &'a str {
+        self.0.get(value).map_or(value, String::as_str)
     }
 
     /// Whether the configuration names this value.

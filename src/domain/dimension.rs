@@ -13,16 +13,22 @@ pub enum Dimension {
     Team,
     /// Segments.
     Segment,
+    /// Markets.
+    Market,
+    /// Products; leads have none.
+    Product,
 }
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Dimension; 5] = [
+    pub const ALL: [Dimension; 7] = [
         Dimension::Channel,
         Dimension::Campaign,
         Dimension::Owner,
         Dimension::Team,
         Dimension::Segment,
+        Dimension::Market,
+        Dimension::Product,
     ];
 
     /// The name on the command line.
@@ -33,12 +39,20 @@ impl Dimension {
             Dimension::Owner => "owner",
             Dimension::Team => "team",
             Dimension::Segment => "segment",
+            Dimension::Market => "market",
+            Dimension::Product => "product",
         }
     }
 
-    /// Those that roll-ups are kept by: teams are owners, grouped when read.
+    /// Those that roll-ups are kept by: teams are owners, grouped when read. Figures by the others are
+    /// worked out from the records.
     pub const STORED: [Dimension; 4] =
         [Dimension::Channel, Dimension::Campaign, Dimension::Owner, Dimension::Segment];
+
+    /// Whether roll-ups are kept by it.
+    pub fn is_stored(self) -> bool {
+        Dimension::STORED.contains(&self.stored())
+    }
 
     /// The dimension as stored.
     pub fn stored(self) -> Dimension {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{
+    dimension::Dimension,
     moment::Moment,
     record::{Object, Record},
 };
@@ -38,6 +39,8 @@ pub struct Lead {
     pub owner: Option<String>,
     /// Segment.
     pub segment: Option<String>,
+    /// Market.
+    pub market: Option<String>,
     /// When it was found deleted, archived or merged.
     pub deleted_at: Option<Timestamp>,
 }
@@ -88,11 +91,48 @@ pub struct Opportunity {
     pub segment: Option<String>,
     /// A link to it.
     pub url: Option<String>,
+    /// Its own market.
+    pub market: Option<String>,
+    /// What is sold.
+    pub product: Option<String>,
+    /// Whom it is sold to.
+    pub client: Option<String>,
     /// When it was found deleted, archived or merged.
     pub deleted_at: Option<Timestamp>,
 }
 
+impl Lead {
+    /// Its value of a dimension.
+    pub fn key(&self, by: Dimension) -> Option<&str> {
+        match by {
+            Dimension::Channel => self.channel.as_deref(),
+            Dimension::Campaign => self.campaign.as_deref(),
+            Dimension::Owner | Dimension::Team => self.owner.as_deref(),
+            Dimension::Segment => self.segment.as_deref(),
+            Dimension::Market => self.market.as_deref(),
+            Dimension::Product => None,
+        }
+    }
+
+    /// What an opportunity that has no value of its own takes from its lead: not the owner.
+    pub fn inherited(&self, by: Dimension) -> Option<&str> {
+        self.key(by).filter(|_| !matches!(by, Dimension::Owner | Dimension::Team))
+    }
+}
+
 impl Opportunity {
+    /// Its own value of a dimension.
+    pub fn key(&self, by: Dimension) -> Option<&str> {
+        match by {
+            Dimension::Channel => self.channel.as_deref(),
+            Dimension::Campaign => self.campaign.as_deref(),
+            Dimension::Owner | Dimension::Team => self.owner.as_deref(),
+            Dimension::Segment => self.segment.as_deref(),
+            Dimension::Market => self.market.as_deref(),
+            Dimension::Product => self.product.as_deref(),
+        }
+    }
+
     /// When it was won, if it is won.
     pub fn won_at(&self) -> Option<Moment> {
         self.closed_at.filter(|_| self.outcome == Outcome::Won)
@@ -165,6 +205,36 @@ pub struct Visit {
     pub campaign: Option<String>,
 }
 
+/// Something of marketing that reached a lead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Touch {
+    /// The source.
+    pub source: String,
+    /// The lead's id in the same source.
+    pub lead: Option<String>,
+    /// The opportunity's id in the same source.
+    pub opportunity: Option<String>,
+    /// What it was, in the source's words: a form, a mail, a campaign joined.
+    pub kind: Option<String>,
+    /// When.
+    pub at: Moment,
+    /// Vendor's value of the channel.
+    pub channel: Option<String>,
+    /// Campaign id.
+    pub campaign: Option<String>,
+}
+
+/// What a campaign is called, and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    /// Its name.
+    pub name: String,
+    /// Vendor's value of the channel.
+    pub channel: Option<String>,
+    /// What it cost, in the company's currency.
+    pub cost: Option<Decimal>,
+}
+
 /// A person who owns leads and opportunities.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owner {
@@ -199,8 +269,10 @@ pub struct Facts {
     pub visits: Vec<Visit>,
     /// Owners by id.
     pub owners: BTreeMap<String, Owner>,
-    /// Campaign names by id.
-    pub campaigns: BTreeMap<String, String>,
+    /// Campaigns by id.
+    pub campaigns: BTreeMap<String, Campaign>,
+    /// What reached leads.
+    pub touches: Vec<Touch>,
 }
 
 impl Facts {
@@ -225,9 +297,9 @@ impl Facts {
                 self.owners.insert(record.id.clone(), owner(record));
             }
             Object::Campaign => {
-                let name = record.get("name").unwrap_or(&record.id).to_owned();
-                self.campaigns.insert(record.id.clone(), name);
+                self.campaigns.insert(record.id.clone(), campaign(record));
             }
+            Object::Touch => self.touches.extend(touch(source, record)),
             Object::EmailSend | Object::Ranking => {}
         }
     }
@@ -259,6 +331,7 @@ pub fn lead(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> L
         campaign: text(record, "campaign"),
         owner: text(record, "owner"),
         segment: text(record, "segment"),
+        market: text(record, "market"),
         deleted_at,
     }
 }
@@ -286,6 +359,9 @@ pub fn opportunity(key: RecordKey, record: &Record, deleted_at: Option<Timestamp
         campaign: text(record, "campaign"),
         segment: text(record, "segment"),
         url: text(record, "url"),
+        market: text(record, "market"),
+        product: text(record, "product"),
+        client: text(record, "client"),
         deleted_at,
     }
 }
@@ -329,6 +405,26 @@ fn visit(record: &Record) -> Option<Visit> {
         channel: text(record, "channel"),
         campaign: text(record, "campaign"),
     })
+}
+
+fn touch(source: &str, record: &Record) -> Option<Touch> {
+    Some(Touch {
+        source: source.to_owned(),
+        lead: text(record, "lead"),
+        opportunity: text(record, "opportunity"),
+        kind: text(record, "kind"),
+        at: record.moment("at")?,
+        channel: text(record, "channel"),
+        campaign: text(record, "campaign"),
+    })
+}
+
+fn campaign(record: &Record) -> Campaign {
+    Campaign {
+        name: record.get("name").unwrap_or(&record.id).to_owned(),
+        channel: text(record, "channel"),
+        cost: record.get("cost").and_then(|cost| cost.parse().ok()),
+    }
 }
 
 fn owner(record: &Record) -> Owner {

@@ -13,6 +13,7 @@ pub mod number;
 pub mod past;
 pub mod period;
 pub mod record;
+pub mod scope;
 pub mod stage;
 pub mod team;
 pub mod unit;

@@ -31,6 +31,8 @@ pub enum Object {
     EmailSend,
     /// A position in search results.
     Ranking,
+    /// Something of marketing that reached a lead: a campaign joined, a form filled in, a mail answered.
+    Touch,
 }
 
 /// What a field's text must be.
@@ -64,7 +66,7 @@ const AT: FieldKind = FieldKind::Moment;
 
 impl Object {
     /// All of them; leads before what refers to them.
-    pub const ALL: [Object; 12] = [
+    pub const ALL: [Object; 13] = [
         Object::Owner,
         Object::Campaign,
         Object::Lead,
@@ -77,6 +79,7 @@ impl Object {
         Object::Visit,
         Object::EmailSend,
         Object::Ranking,
+        Object::Touch,
     ];
 
     /// The name in the configuration and in the store.
@@ -94,6 +97,7 @@ impl Object {
             Object::Owner => "owner",
             Object::EmailSend => "email_send",
             Object::Ranking => "ranking",
+            Object::Touch => "touch",
         }
     }
 
@@ -113,6 +117,7 @@ impl Object {
                 ("campaign", Text),
                 ("owner", Text),
                 ("segment", Text),
+                ("market", Text),
             ],
             Object::Opportunity => &[
                 ("lead", Text),
@@ -130,6 +135,9 @@ impl Object {
                 ("campaign", Text),
                 ("segment", Text),
                 ("url", Text),
+                ("market", Text),
+                ("product", Text),
+                ("client", Text),
             ],
             Object::StageChange => {
                 &[("opportunity", Text), ("at", AT), ("from", Text), ("to", Text)]
@@ -149,6 +157,23 @@ impl Object {
             Object::Owner => &[("email", Text), ("name", Text), ("active", Flag)],
             Object::EmailSend => &[("campaign", Text), ("at", AT), ("count", Count)],
             Object::Ranking => &[("keyword", Text), ("at", AT), ("position", Number)],
+            Object::Touch => &[
+                ("lead", Text),
+                ("opportunity", Text),
+                ("kind", Text),
+                ("at", AT),
+                ("channel", Text),
+                ("campaign", Text),
+            ],
+        }
+    }
+
+    /// How many of its fields there were in the first version: those after them came later.
+    fn first_fields(self) -> usize {
+        match self {
+            Object::Lead => 7,
+            Object::Opportunity => 15,
+            _ => self.fields().len(),
         }
     }
 
@@ -166,6 +191,7 @@ impl Object {
             Object::ActivityLink => Some(&["activity", "opportunity", "lead"]),
             Object::Visit => Some(&["at", "channel", "campaign"]),
             Object::Ranking => Some(&["keyword", "at"]),
+            Object::Touch => Some(&["at", "kind", "campaign", "opportunity", "lead"]),
             _ => None,
         }
     }
@@ -181,6 +207,7 @@ impl Object {
             Object::ActivityLink => &["activity"],
             Object::Visit | Object::EmailSend => &["at", "count"],
             Object::Ranking => &["keyword", "at", "position"],
+            Object::Touch => &["at"],
             Object::Campaign | Object::Owner => &[],
         }
     }
@@ -226,7 +253,12 @@ impl Record {
         let mut feed = |byte: u8| {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         };
-        for value in &self.values {
+        let first = self.object.first_fields();
+        for (index, value) in self.values.iter().enumerate() {
+            // A field that came with a later version, and is empty, changes nothing.
+            if index >= first && value.is_none() {
+                continue;
+            }
             match value {
                 Some(text) => text.bytes().for_each(&mut feed),
                 // A byte that UTF-8 never has, so that nothing and "" differ.

@@ -75,6 +75,10 @@ pub struct Unit {
     pub owner: Option<String>,
     /// Segment.
     pub segment: Option<String>,
+    /// Market.
+    pub market: Option<String>,
+    /// Product.
+    pub product: Option<String>,
     /// Currency of the value; the company's when absent.
     pub currency: Option<String>,
     /// Value when won, in [`VALUE_SCALE`]ths.
@@ -159,6 +163,8 @@ impl Unit {
             campaign: lead.campaign.clone(),
             owner: lead.owner.clone(),
             segment: lead.segment.clone(),
+            market: lead.market.clone(),
+            product: None,
             currency: None,
             value: 0,
             lead_day: seen.day(lead.created_at),
@@ -186,6 +192,8 @@ impl Unit {
             campaign: lead.campaign,
             owner: lead.owner,
             segment: lead.segment,
+            market: lead.market,
+            product: None,
             currency: None,
             value: 0,
         })
@@ -215,6 +223,8 @@ impl Unit {
             campaign: opportunity.campaign.clone().or_else(|| lead?.campaign.clone()),
             owner: opportunity.owner.clone(),
             segment: opportunity.segment.clone().or_else(|| lead?.segment.clone()),
+            market: opportunity.market.clone().or_else(|| lead?.market.clone()),
+            product: opportunity.product.clone(),
             currency: won_day.and(opportunity.currency.clone()),
             value: (amount * Decimal::from(VALUE_SCALE)).round().to_i64().unwrap_or(0),
             lead_day: None,
@@ -241,6 +251,8 @@ impl Unit {
             Dimension::Campaign => self.campaign.as_deref(),
             Dimension::Owner | Dimension::Team => self.owner.as_deref(),
             Dimension::Segment => self.segment.as_deref(),
+            Dimension::Market => self.market.as_deref(),
+            Dimension::Product => self.product.as_deref(),
         }
     }
 

@@ -94,6 +94,7 @@ pub async fn findings(
         calendar: &snapshot.settings.company.hours,
         currency: &snapshot.settings.currency,
         channels: &snapshot.settings.channels,
+        teams: &snapshot.teams,
         facts: &snapshot.facts,
         plans: &snapshot.plans,
         pace: &snapshot.pace_known(),

@@ -59,7 +59,8 @@ pub struct Link {
 pub async fn diagnose(snapshot: &Snapshot<'_>) -> Result<Vec<Diagnosis>, EvaluateError> {
     let rows = snapshot.pace_known();
     let mut found = Vec::new();
-    for plan in snapshot.plans.iter().filter(|plan| plan.goal.counts_wins()) {
+    let whole = |plan: &&GoalPlan| plan.goal.counts_wins() && plan.goal.part_of.is_none();
+    for plan in snapshot.plans.iter().filter(whole) {
         let own =
             rows.iter().find(|row| row.goal == plan.goal.name && row.metric == plan.goal.metric);
         let Some(row) = own.filter(|row| row.plan_to_date > 0.0) else { continue };
@@ -78,9 +79,7 @@ async fn of_plan(
     let zone = &snapshot.settings.company.zone;
     let today = zone.to_datetime(row.at).date();
     let served_by = served_by(plan, row, rows, today);
-    let calendar = &snapshot.settings.company.hours;
-    let actuals =
-        Actuals { facts: &snapshot.facts, calendar, currency: &snapshot.settings.currency };
+    let actuals = snapshot.actuals(plan.goal.scope.as_ref());
     let count = |stage: Stage| {
         let wins = stage == Stage::Won;
         let metric = if wins { Metric::Wins } else { metric_of(stage) };
@@ -97,7 +96,8 @@ async fn of_plan(
             continue;
         }
         let seen_to = zone.to_datetime(cut).date();
-        let tally = tallies::total(snapshot, from, to, cut).await?;
+        let scope = plan.goal.scope.as_ref();
+        let tally = tallies::total_of(snapshot, from, to, cut, scope).await?;
         let given = plan.goal.assume.within_days.get(pair).copied();
         let window_days = given.unwrap_or_else(|| horizon_days(&tally, seen_to));
         let cohort = tally.between(served_by.from, served_by.to);
@@ -132,7 +132,7 @@ async fn of_plan(
         value: (planned_value, segment.actual.value),
         parts: parts(&[segment], &[evidence]),
         unvalued: unvalued(plan, row, &actuals),
-        lost: lost(snapshot, row),
+        lost: lost(row, &actuals),
         links,
     }))
 }
@@ -160,12 +160,11 @@ fn unvalued(plan: &GoalPlan, row: &PaceRow, actuals: &Actuals<'_>) -> (usize, us
 }
 
 /// Losses by reason; one without a reason counts as such.
-fn lost(snapshot: &Snapshot<'_>, row: &PaceRow) -> Vec<(String, usize)> {
-    let zone = &snapshot.settings.company.zone;
+fn lost(row: &PaceRow, actuals: &Actuals<'_>) -> Vec<(String, usize)> {
+    let zone = &actuals.calendar.zone;
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for deal in snapshot.facts.opportunities.values() {
-        let living = deal.deleted_at.is_none_or(|deleted| deleted > row.at);
-        let seen = deal.lost_at().filter(|at| living && at.is_seen(row.at, zone));
+    for deal in actuals.opportunities(row.at) {
+        let seen = deal.lost_at().filter(|at| at.is_seen(row.at, zone));
         if seen.is_some_and(|at| row.period.contains(at.date(zone))) {
             let reason = deal.lost_reason.clone().filter(|reason| !reason.trim().is_empty());
             *reasons.entry(reason.unwrap_or_else(|| "no reason given".into())).or_insert(0) += 1;

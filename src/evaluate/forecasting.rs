@@ -16,10 +16,11 @@ use crate::domain::{
     moment::Moment,
     number::to_f64,
     period::Period,
+    scope::Scope,
     stage::{Metric, Stage},
 };
 use crate::forecast::{Conversion, Intake, Open, Outlook, draw::count_forecast};
-use crate::pacing::{PaceRow, State, actual::Actuals};
+use crate::pacing::{PaceRow, State};
 use crate::plan::GoalPlan;
 use crate::rates::{
     Tally,
@@ -63,14 +64,30 @@ struct Flow {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateError> {
+pub async fn prospects(
+    snapshot: &Snapshot<'_>,
+    scope: Option<&Scope>,
+) -> Result<Prospects, EvaluateError> {
     let Ok(cut) = tallies::cut_of(snapshot, Stage::Opportunity, Stage::Won) else {
         return Ok(Prospects::default());
     };
     let zone = &snapshot.settings.company.zone;
     let today = zone.to_datetime(cut).date();
-    let tally = tallies::total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
+    let (from, to) = (Stage::Opportunity, Stage::Won);
+    let own = tallies::total_of(snapshot, from, to, cut, scope).await?;
+    // A part that won little is taken to convert and to be worth what the whole does.
+    let won: u64 = own.conversion_lags().values().sum();
+    let scope_of_wins = scope.filter(|_| won >= VALUES_MIN as u64);
+    let tally = match scope_of_wins {
+        None if scope.is_some() => tallies::total(snapshot, from, to, cut).await?,
+        _ => own,
+    };
     let conversion = conversion(&tally, today);
+    let names = snapshot.names();
+    let within = |o: &Opportunity, scope: Option<&Scope>| {
+        let name = |by| names.of_opportunity(by, o, &snapshot.facts);
+        scope.is_none_or(|scope| scope.holds(name(scope.by)))
+    };
     let living = || {
         let all = snapshot.facts.opportunities.values();
         all.filter(|o| o.deleted_at.is_none_or(|deleted| deleted > cut))
@@ -87,10 +104,11 @@ pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateErr
     };
     let open = living()
         .filter(is_open)
+        .filter(|o| within(o, scope))
         .filter_map(|o| Some((o.created_at?.date(zone), worth(o, today))))
         .collect();
     let mut won: Vec<(Date, f64)> = living()
-        .filter(|o| seen(o.won_at()))
+        .filter(|o| seen(o.won_at()) && within(o, scope_of_wins))
         .filter_map(|o| {
             o.won_at().map(|at| at.date(zone)).and_then(|day| Some((day, worth(o, day)?)))
         })
@@ -100,7 +118,7 @@ pub async fn prospects(snapshot: &Snapshot<'_>) -> Result<Prospects, EvaluateErr
         won.retain(last_year);
     }
     let values = won.into_iter().map(|(_, value)| value).collect();
-    Ok(Prospects { conversion, open, values, flows: flows(snapshot) })
+    Ok(Prospects { conversion, open, values, flows: flows(snapshot, scope) })
 }
 
 /// When an opportunity is won: of the last four quarters' entrants, of eight where none of those has
@@ -119,11 +137,10 @@ fn conversion(tally: &Tally, today: Date) -> Option<Conversion> {
 }
 
 /// What comes in of everything that is counted one by one.
-fn flows(snapshot: &Snapshot<'_>) -> BTreeMap<Metric, Flow> {
+fn flows(snapshot: &Snapshot<'_>, scope: Option<&Scope>) -> BTreeMap<Metric, Flow> {
     let mut flows = BTreeMap::new();
     let calendar = &snapshot.settings.company.hours;
-    let actuals =
-        Actuals { facts: &snapshot.facts, calendar, currency: &snapshot.settings.currency };
+    let actuals = snapshot.actuals(scope);
     let Some(plan) = snapshot.plans.first() else { return flows };
     for metric in [Metric::Visits, Metric::Leads, Metric::Mqls, Metric::Opportunities] {
         let Some(at) = snapshot.data_as_of(objects_of(metric.stage())) else { continue };

@@ -7,6 +7,7 @@ pub mod board;
 pub mod diagnosing;
 pub mod digesting;
 pub mod forecasting;
+pub mod measuring;
 pub mod rate_checks;
 pub mod snapshot;
 pub mod tallies;

@@ -5,7 +5,7 @@ use jiff::{ToSpan, civil::Date};
 use super::{
     Snapshot,
     snapshot::EvaluateError,
-    tallies::{by_lead, cut_of, keys, kind_of, total, unit_at},
+    tallies::{by_lead, cut_of, keys, kind_of, total_of, unit_at},
 };
 use crate::alerts::RateCheck;
 use crate::domain::{
@@ -27,7 +27,8 @@ const QUARTERS_MAX: usize = 4;
 /// When the store cannot be read.
 pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, EvaluateError> {
     let mut checks = Vec::new();
-    for plan in &snapshot.plans {
+    // A part has the rates of its whole.
+    for plan in snapshot.plans.iter().filter(|plan| plan.goal.part_of.is_none()) {
         for (pair, assumed) in &plan.chain.rates {
             let (from, to) = pair.stages();
             let given = !matches!(assumed.from, Provenance::Measured { .. });
@@ -37,7 +38,7 @@ pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, Eval
                 continue;
             };
             let seen_to = snapshot.settings.company.zone.to_datetime(cut).date();
-            let tally = total(snapshot, from, to, cut).await?;
+            let tally = total_of(snapshot, from, to, cut, plan.goal.scope.as_ref()).await?;
             let window_days = plan.goal.assume.within_days.get(pair).copied();
             let window_days =
                 window_days.unwrap_or_else(|| rates::measured::horizon_days(&tally, seen_to));

@@ -6,11 +6,14 @@ use jiff::Timestamp;
 
 use super::{
     forecasting::{Prospects, prospects},
+    measuring::{MeasuredBy, measured_by},
     tallies,
 };
 use crate::config::{Problems, Settings, plan_file};
 use crate::domain::{
     Facts, Fault, Object,
+    dimension::Dimension,
+    scope::{Names, Part, Scope},
     stage::{Metric, Stage},
     team::Teams,
 };
@@ -21,7 +24,7 @@ use crate::pacing::{
     chart::{ChartPoint, chart},
     judge::DISPERSION_UNKNOWN,
 };
-use crate::plan::{Goal, GoalPlan, Measured, lay_out};
+use crate::plan::{self, Goal, GoalPlan, Measured, lay_out};
 use crate::sources;
 use crate::store::{Store, StoreError, sources::SourceState};
 
@@ -108,9 +111,9 @@ pub struct Snapshot<'a> {
     /// What is wrong with the others, or with the plan file.
     pub plan_errors: Vec<String>,
     /// What the plan took from the data.
-    pub measured: Measured,
-    /// What the forecasts rest on.
-    pub prospects: Prospects,
+    pub measured: MeasuredBy,
+    /// What the forecasts rest on: for everything, and for each part that is a goal of its own.
+    pub prospects: BTreeMap<Option<Scope>, Prospects>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -148,12 +151,16 @@ impl<'a> Snapshot<'a> {
             states,
             plans: Vec::new(),
             plan_errors: Vec::new(),
-            measured: Measured::default(),
-            prospects: Prospects::default(),
+            measured: MeasuredBy::default(),
+            prospects: BTreeMap::new(),
         };
         snapshot.work_plans().await?;
-        if !snapshot.plans.is_empty() {
-            snapshot.prospects = prospects(&snapshot).await?;
+        let whole = |plan: &&GoalPlan| plan.goal.part_of.is_none();
+        let scopes: BTreeSet<Option<Scope>> =
+            snapshot.plans.iter().filter(whole).map(|plan| plan.goal.scope.clone()).collect();
+        for scope in scopes {
+            let of_scope = prospects(&snapshot, scope.as_ref()).await?;
+            snapshot.prospects.insert(scope, of_scope);
         }
         Ok(snapshot)
     }
@@ -167,13 +174,17 @@ impl<'a> Snapshot<'a> {
                 return Ok(());
             }
         };
-        if goals.iter().any(needs_measuring) {
-            self.measured = tallies::measured(self).await?;
-        }
+        self.measured = measured_by(self, &goals).await?;
+        let nothing = Measured::default();
         let company = &self.settings.company;
         for goal in &goals {
-            match lay_out(goal, &self.measured, &company.hours, company.fiscal_start) {
-                Ok(plan) => self.plans.push(plan),
+            let measured = self.measured.get(&goal.scope).unwrap_or(&nothing);
+            match lay_out(goal, measured, &company.hours, company.fiscal_start) {
+                Ok(plan) => {
+                    let parts = plan::parts(&plan);
+                    self.plans.push(plan);
+                    self.plans.extend(parts);
+                }
                 Err(error) => self.plan_errors.push(error.to_string()),
             }
         }
@@ -210,21 +221,27 @@ impl<'a> Snapshot<'a> {
     /// As [`Snapshot::pace`], without the rows whose sources were never read completely.
     pub fn pace_known(&self) -> Vec<PaceRow> {
         let calendar = &self.settings.company.hours;
-        let currency = &self.settings.currency;
-        let actuals = Actuals { facts: &self.facts, calendar, currency };
         let of_metric =
             |metric: Metric| Some((metric, self.completeness.of(objects_of(metric.stage()))?));
         let complete: BTreeMap<Metric, Timestamp> =
             Metric::ALL.into_iter().filter_map(of_metric).collect();
         let mut all = Vec::new();
         for plan in &self.plans {
-            let mut rows = pacing::rows(plan, &actuals, calendar, &complete, self.clock);
+            let actuals = self.actuals(plan.goal.scope.as_ref());
+            let goal = &plan.goal;
+            let sibling = |other: &&GoalPlan| {
+                other.goal.part_of.is_some() && other.goal.part_of == goal.part_of
+            };
+            let siblings: Vec<&GoalPlan> = self.plans.iter().filter(sibling).collect();
+            let mut rows = pacing::rows(plan, &siblings, &actuals, calendar, &complete, self.clock);
             // Where opportunities have no history of their own the cautious dispersion holds.
             let created = rows.iter().find(|row| row.metric == Metric::Opportunities);
             let dispersion =
                 created.map_or(DISPERSION_UNKNOWN, |created| created.judgement.dispersion);
-            for row in &mut rows {
-                self.prospects.extend(row, plan, dispersion, calendar);
+            // A part follows its whole: it has no forecast of its own.
+            let prospects = self.prospects.get(&goal.scope).filter(|_| goal.part_of.is_none());
+            for (row, prospects) in rows.iter_mut().zip(std::iter::repeat(prospects)) {
+                prospects.inspect(|prospects| prospects.extend(row, plan, dispersion, calendar));
             }
             let wins = rows.iter().find(|row| row.metric == Metric::Wins);
             let at_risk = wins.is_some_and(|wins| wins.judgement.state == State::AtRisk);
@@ -232,15 +249,34 @@ impl<'a> Snapshot<'a> {
             revenue.for_each(|row| row.judgement.state = State::AtRisk);
             all.extend(rows);
         }
+        for plan in &self.plans {
+            let part = |row: &&mut PaceRow| row.part_of.as_deref() == Some(&plan.goal.name);
+            pacing::family::raise(&mut all.iter_mut().filter(part).collect::<Vec<_>>());
+        }
         all
     }
 
     /// The chart of a row.
     pub fn chart(&self, row: &PaceRow, points: i32) -> Vec<ChartPoint> {
-        let calendar = &self.settings.company.hours;
-        let actuals = Actuals { facts: &self.facts, calendar, currency: &self.settings.currency };
         let plan = self.plans.iter().find(|plan| plan.goal.name == row.goal);
-        plan.map(|plan| chart(plan, row, &actuals, points)).unwrap_or_default()
+        let of = |plan: &GoalPlan| chart(plan, row, &self.actuals(row.scope.as_ref()), points);
+        plan.map(of).unwrap_or_default()
+    }
+
+    /// What the company calls the values of a record.
+    pub fn names(&self) -> Names<'_> {
+        Names { channels: &self.settings.channels, teams: &self.teams }
+    }
+
+    /// Counts what happened in a part, or in all.
+    pub fn actuals<'b>(&'b self, scope: Option<&'b Scope>) -> Actuals<'b> {
+        Actuals {
+            facts: &self.facts,
+            calendar: &self.settings.company.hours,
+            currency: &self.settings.currency,
+            names: self.names(),
+            scope,
+        }
     }
 
     fn uses(&self, metric: Metric) -> bool {
@@ -301,7 +337,13 @@ pub fn load_goals(settings: &Settings) -> Result<Vec<Goal>, Problems> {
     let goals = settings.plan.as_deref().map(plan_file::load).transpose()?.unwrap_or_default();
     let mut problems = Vec::new();
     for goal in &goals {
-        if let Some(team) = goal.team.as_ref().filter(|team| !settings.teams.contains_key(*team)) {
+        let parts = goal.shares.iter().map(|(scope, _)| scope).chain(&goal.scope);
+        let named = parts.filter(|scope| scope.by == Dimension::Team);
+        let named = named.filter_map(|scope| match &scope.part {
+            Part::Key(team) => Some(team),
+            Part::Rest(_) => None,
+        });
+        for team in named.chain(&goal.team).filter(|team| !settings.teams.contains_key(*team)) {
             problems.push(crate::config::Problem {
                 place: goal.place.clone(),
                 key: "team".into(),
@@ -311,15 +353,6 @@ pub fn load_goals(settings: &Settings) -> Result<Vec<Goal>, Problems> {
         }
     }
     if problems.is_empty() { Ok(goals) } else { Err(Problems(problems)) }
-}
-
-/// Whether anything in the goal's chain is to be measured.
-fn needs_measuring(goal: &Goal) -> bool {
-    use crate::plan::{Given, Pair};
-    let assume = &goal.assume;
-    let open = |pair: Pair| !matches!(assume.rates.get(&pair), Some(Given::Value(_)));
-    let value_open = !matches!(assume.average_deal_value, Given::Value(_));
-    value_open || Pair::ALL.into_iter().any(open)
 }
 
 fn completeness(

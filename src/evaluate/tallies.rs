@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 
 use super::{
     Snapshot,
@@ -16,10 +15,10 @@ use crate::domain::{
     Fault, Opportunity, RecordKey,
     dimension::Dimension,
     past::Past,
+    scope::Scope,
     stage::Stage,
     unit::{Contribution, End, Unit, UnitKind},
 };
-use crate::plan::{Assumption, Measured, Pair, Provenance};
 use crate::rates::{self, RateTable, RatesQuery, Tally, table::Tallies};
 
 /// The opportunities of each lead.
@@ -92,7 +91,9 @@ async fn entries(
     // What was known at a past instant is not in the roll-ups: all of it is worked out.
     // Nor is what a first load has not finished.
     let zone = &snapshot.settings.company.zone;
-    if snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await? {
+    // Nor are some dimensions.
+    let stored = by.is_none_or(Dimension::is_stored);
+    if !stored || snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await? {
         for key in keys(snapshot, kind) {
             if let Some(unit) = unit_at(snapshot, &by_lead, kind, key, Some(cut)) {
                 add(&unit, 1);
@@ -233,61 +234,42 @@ pub async fn total(
     Ok(tallies.remove(&None).unwrap_or_default())
 }
 
+/// The tally over a part of everything.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn total_of(
+    snapshot: &Snapshot<'_>,
+    from: Stage,
+    to: Stage,
+    cut: Timestamp,
+    scope: Option<&Scope>,
+) -> Result<Tally, EvaluateError> {
+    let Some(scope) = scope else { return total(snapshot, from, to, cut).await };
+    let stored = stored_tallies(snapshot, from, to, Some(scope.by), cut).await?;
+    let names = snapshot.names();
+    let named = rates::table::group(stored, scope.by, names.channels, names.teams);
+    let mut sum = Tally::default().with_past(past_of(snapshot, from, to));
+    for (key, tally) in named {
+        if scope.holds(key.as_deref()) {
+            sum.extend(&tally);
+        }
+    }
+    Ok(sum)
+}
+
 /// Owners and campaigns have names beside their ids.
 pub fn name_rows(snapshot: &Snapshot<'_>, by: Option<Dimension>, table: &mut RateTable) {
     for row in &mut table.rows {
         let Some(key) = &row.key else { continue };
         row.name = match by {
             Some(Dimension::Owner) => Some(snapshot.facts.owner_name(key).to_owned()),
-            Some(Dimension::Campaign) => snapshot.facts.campaigns.get(key).cloned(),
+            Some(Dimension::Campaign) => {
+                snapshot.facts.campaigns.get(key).map(|one| one.name.clone())
+            }
             _ => None,
         };
     }
-}
-
-/// What the plan takes when it says `"actual"`, or says nothing.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn measured(snapshot: &Snapshot<'_>) -> Result<Measured, EvaluateError> {
-    let mut measured = Measured::default();
-    let zone = &snapshot.settings.company.zone;
-    for pair in Pair::ALL {
-        let (from, to) = pair.stages();
-        let Ok(cut) = cut_of(snapshot, from, to) else { continue };
-        let seen_to = zone.to_datetime(cut).date();
-        let tally = total(snapshot, from, to, cut).await?;
-        if pair == Pair::VisitToLead {
-            measured.rates.extend(rates::measured::visit_rate(&tally, seen_to).map(|r| (pair, r)));
-            continue;
-        }
-        let horizon = rates::measured::horizon_days(&tally, seen_to);
-        measured.rates.extend(rates::measured::rate(&tally, horizon, seen_to).map(|r| (pair, r)));
-    }
-    measured.average_deal_value = average_deal_value(snapshot);
-    Ok(measured)
-}
-
-/// The mean value of what was won in the last four quarters, in the company's currency, to the cent.
-/// Deals without an amount, or without a rate to convert it, say nothing about it.
-fn average_deal_value(snapshot: &Snapshot<'_>) -> Option<Assumption> {
-    let zone = &snapshot.settings.company.zone;
-    let cut = cut_of(snapshot, Stage::Opportunity, Stage::Won).ok()?;
-    let last = zone.to_datetime(cut).date();
-    let first = last.saturating_sub(jiff::Span::new().months(12));
-    let living = snapshot.facts.opportunities.values().filter(|o| o.deleted_at.is_none());
-    let values: Vec<Decimal> = living
-        .filter_map(|o| {
-            let day = o.won_at().filter(|at| at.is_seen(cut, zone))?.date(zone);
-            let convert = &snapshot.settings.currency;
-            (day > first).then(|| convert.convert(o.amount?, o.currency.as_deref(), day))?
-        })
-        .collect();
-    let mean = values.iter().sum::<Decimal>().checked_div(Decimal::from(values.len()))?;
-    Some(Assumption {
-        value: mean.round_dp(2),
-        from: Provenance::Measured { entered: values.len() as u64, horizon_days: 365 },
-    })
 }
 
 /// Records that entered a later stage before an earlier one, as data faults.

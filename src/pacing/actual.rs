@@ -5,16 +5,19 @@ use rust_decimal::Decimal;
 
 use crate::domain::{
     calendar::BusinessCalendar,
-    facts::{Facts, Opportunity},
+    dimension::Dimension,
+    facts::{Facts, Lead, Opportunity, Visit},
     fault::Fault,
     moment::Moment,
     money::CurrencyRates,
     period::Period,
+    scope::{Names, Scope},
     stage::Metric,
 };
 use crate::plan::{GoalPlan, ValueBasis};
 
 /// Counts events of the facts.
+#[derive(Clone, Copy)]
 pub struct Actuals<'a> {
     /// The facts.
     pub facts: &'a Facts,
@@ -22,17 +25,20 @@ pub struct Actuals<'a> {
     pub calendar: &'a BusinessCalendar,
     /// The dated currency rates.
     pub currency: &'a CurrencyRates,
+    /// What the company calls the values of a record.
+    pub names: Names<'a>,
+    /// The part that is counted; everything when absent.
+    pub scope: Option<&'a Scope>,
 }
 
 impl Actuals<'_> {
     /// What happened in the period before `at`. Money is in the company's currency.
     pub fn count(&self, metric: Metric, period: Period, at: Timestamp, plan: &GoalPlan) -> Decimal {
-        let living = |deleted: Option<Timestamp>| deleted.is_none_or(|deleted| deleted > at);
         let happened = |moment: Option<Moment>| self.happened(moment, period, at);
-        let leads = || self.facts.leads.values().filter(|lead| living(lead.deleted_at));
+        let leads = || self.leads(at);
         let count = match metric {
             Metric::Visits => {
-                let visits = self.facts.visits.iter().filter(|visit| happened(Some(visit.at)));
+                let visits = self.visits().filter(|visit| happened(Some(visit.at)));
                 visits.map(|visit| visit.count as usize).sum()
             }
             Metric::Leads => leads().filter(|lead| happened(lead.created_at)).count(),
@@ -48,16 +54,34 @@ impl Actuals<'_> {
 
     /// The opportunities behind a count of opportunities, wins or revenue.
     pub fn records(&self, metric: Metric, period: Period, at: Timestamp) -> Vec<&Opportunity> {
-        self.facts
-            .opportunities
-            .values()
-            .filter(|o| o.deleted_at.is_none_or(|deleted| deleted > at))
-            .filter(|o| {
-                let entered =
-                    if metric == Metric::Opportunities { o.created_at } else { o.won_at() };
-                self.happened(entered, period, at)
-            })
-            .collect()
+        let entered = |o: &Opportunity| {
+            if metric == Metric::Opportunities { o.created_at } else { o.won_at() }
+        };
+        self.opportunities(at).filter(|o| self.happened(entered(o), period, at)).collect()
+    }
+
+    /// The living opportunities of the part.
+    pub fn opportunities(&self, at: Timestamp) -> impl Iterator<Item = &Opportunity> {
+        let living = move |o: &&Opportunity| o.deleted_at.is_none_or(|deleted| deleted > at);
+        let living = self.facts.opportunities.values().filter(living);
+        living.filter(|o| self.within(|by| self.names.of_opportunity(by, o, self.facts)))
+    }
+
+    /// The living leads of the part.
+    pub fn leads(&self, at: Timestamp) -> impl Iterator<Item = &Lead> {
+        let living = move |lead: &&Lead| lead.deleted_at.is_none_or(|deleted| deleted > at);
+        let leads = self.facts.leads.values().filter(living);
+        leads.filter(|lead| self.within(|by| self.names.of_lead(by, lead)))
+    }
+
+    /// The visits of the part.
+    pub(super) fn visits(&self) -> impl Iterator<Item = &Visit> {
+        let visits = self.facts.visits.iter();
+        visits.filter(|visit| self.within(|by| self.names.of_visit(by, visit)))
+    }
+
+    fn within<'b>(&self, value: impl Fn(Dimension) -> Option<&'b str>) -> bool {
+        self.scope.is_none_or(|scope| scope.holds(value(scope.by)))
     }
 
     /// What a won opportunity brings to the goal's revenue; none without an amount or a rate.

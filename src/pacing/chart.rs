@@ -96,11 +96,10 @@ impl Actuals<'_> {
         };
         let one = |moment: Option<Moment>| Some((instant(moment?), Decimal::ONE));
         let in_period = |moment: &Moment| period.contains(moment.date(&self.calendar.zone));
-        let leads = self.facts.leads.values();
-        let leads = leads.filter(|lead| lead.deleted_at.is_none_or(|deleted| deleted > at));
+        let leads = self.leads(at);
         match metric {
             Metric::Visits => {
-                let visits = self.facts.visits.iter().filter(|visit| in_period(&visit.at));
+                let visits = self.visits().filter(|visit| in_period(&visit.at));
                 visits.map(|visit| (instant(visit.at), Decimal::from(visit.count))).collect()
             }
             Metric::Leads => {

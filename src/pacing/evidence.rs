@@ -82,15 +82,7 @@ impl Looks {
 
     /// What the counts by each look that was taken say.
     pub fn evidence(&self, counts: &[f64], side: Side) -> Evidence {
-        let taken = counts.len().min(self.expected.len());
-        let crossed_at = |alpha: f64| {
-            let boundaries = self.boundaries(alpha, side, taken);
-            boundaries.iter().zip(counts).position(|(boundary, count)| match (boundary, side) {
-                (None, _) => false,
-                (Some(boundary), Side::Below) => count <= boundary,
-                (Some(boundary), Side::Above) => count >= boundary,
-            })
-        };
+        let crossed_at = |alpha: f64| self.crossed_at(counts, side, alpha);
         // What has come as planned needs no arithmetic.
         let towards = |(expected, count): (&f64, &f64)| match side {
             Side::Below => count < expected,
@@ -102,6 +94,16 @@ impl Looks {
         let p_value = least_alpha(|alpha| crossed_at(alpha).is_some());
         let crossed = crossed_at(ALPHA).filter(|_| p_value.is_some());
         Evidence { crossed, p_value }
+    }
+
+    /// The first look at which the boundary of an alpha was crossed.
+    pub fn crossed_at(&self, counts: &[f64], side: Side, alpha: f64) -> Option<usize> {
+        let boundaries = self.boundaries(alpha, side, counts.len().min(self.expected.len()));
+        boundaries.iter().zip(counts).position(|(boundary, count)| match (boundary, side) {
+            (None, _) => false,
+            (Some(boundary), Side::Below) => count <= boundary,
+            (Some(boundary), Side::Above) => count >= boundary,
+        })
     }
 }
 

@@ -28,10 +28,10 @@ pub struct History {
 impl History {
     /// From the weekly counts of periods, the same number of weeks in each. None when they are too few.
     ///
-    /// The share of a week is that of all periods together, with one pseudo-event spread evenly, so that
-    /// no week is impossible. The dispersion is Pearson's statistic over its degrees of freedom, never
+    /// The share of a week is that of all periods together, with one pseudo-event spread as the whole's is
+    /// (evenly where there is no whole), so that no week is impossible. The dispersion is Pearson's statistic over its degrees of freedom, never
     /// below 1, times `1 + 1/Q` for having been estimated from Q periods.
-    pub fn learn(weekly: &[Vec<f64>]) -> Option<History> {
+    pub fn learn(weekly: &[Vec<f64>], whole: Option<&History>) -> Option<History> {
         let weeks = weekly.first().map_or(0, Vec::len);
         let totals: Vec<f64> = weekly.iter().map(|counts| counts.iter().sum()).collect();
         let events: f64 = totals.iter().sum();
@@ -39,7 +39,12 @@ impl History {
             return None;
         }
         let week = |w: usize| weekly.iter().map(|counts| counts[w]).sum::<f64>();
-        let share = |w: usize| (week(w) + 1.0 / weeks as f64) / (events + 1.0);
+        let pseudo = |w: usize| match whole.filter(|whole| whole.by_week.len() == weeks) {
+            Some(whole) if w > 0 => whole.by_week[w] - whole.by_week[w - 1],
+            Some(whole) => whole.by_week[0],
+            None => 1.0 / weeks as f64,
+        };
+        let share = |w: usize| (week(w) + pseudo(w)) / (events + 1.0);
         let shares: Vec<f64> = (0..weeks).map(share).collect();
         let with_events = (0..weeks).filter(|w| week(*w) > 0.0).count();
         let periods = weekly.len() as f64;
@@ -136,7 +141,7 @@ mod tests {
     #[test]
     fn shares_and_dispersion_are_those_worked_by_hand() {
         let weekly = [[2.0, 6.0], [3.0, 4.0], [3.0, 5.0], [3.0, 4.0]].map(Vec::from);
-        let history = History::learn(&weekly).unwrap();
+        let history = History::learn(&weekly, None).unwrap();
         assert!((history.by_week[0] - 11.5 / 31.0).abs() < 1e-12);
         assert!((history.by_week[1] - 1.0).abs() < 1e-12);
         // Closer together than chance: never below 1, times 1 + 1/4.
@@ -144,13 +149,13 @@ mod tests {
         let wild = [[0.0, 9.0], [9.0, 0.0], [1.0, 8.0], [8.0, 1.0]].map(Vec::from);
         // Both shares are one half: (4.5² + 4.5² + 3.5² + 3.5²) · 2 / 4.5 over three degrees.
         let expected = 2.0 * (2.0 * 20.25 + 2.0 * 12.25) / 4.5 / 3.0 * 1.25;
-        assert!((History::learn(&wild).unwrap().dispersion - expected).abs() < 1e-9);
+        assert!((History::learn(&wild, None).unwrap().dispersion - expected).abs() < 1e-9);
     }
 
     #[test]
     fn too_few_periods_or_events_teach_nothing() {
-        assert_eq!(History::learn(&vec![vec![20.0, 20.0]; 3]), None);
-        assert_eq!(History::learn(&vec![vec![2.0, 2.0]; 4]), None);
-        assert_eq!(History::learn(&[]), None);
+        assert_eq!(History::learn(&vec![vec![20.0, 20.0]; 3], None), None);
+        assert_eq!(History::learn(&vec![vec![2.0, 2.0]; 4], None), None);
+        assert_eq!(History::learn(&[], None), None);
     }
 }

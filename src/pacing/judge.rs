@@ -54,6 +54,10 @@ pub struct Judgement {
     pub dispersion: f64,
     /// Looks that were taken, and looks in all.
     pub looks: (usize, usize),
+    /// Of a part: when the boundary was crossed at each alpha that its family asks for.
+    pub crossings: Vec<Option<Timestamp>>,
+    /// Whether the count lies below the plan.
+    pub below: bool,
 }
 
 /// A stage of a goal that is to be judged.
@@ -74,6 +78,8 @@ pub struct Case<'a> {
     pub count: f64,
     /// The instant that figures are cut at.
     pub at: Timestamp,
+    /// Of a part: the alphas at which its family asks for boundaries. See [`super::family`].
+    pub alphas: &'a [f64],
 }
 
 /// Judges a stage, first match as in `statistics.md` 1.12.
@@ -88,6 +94,8 @@ pub fn judge(case: &Case<'_>, actuals: &Actuals<'_>) -> Judgement {
         usual_to_date: None,
         dispersion: DISPERSION_UNKNOWN,
         looks: (0, 0),
+        crossings: Vec::new(),
+        below: case.count < case.plan_to_date,
     };
     if today < case.period.from || case.goal_value.is_zero() {
         return undecided(State::Undecided);
@@ -98,19 +106,32 @@ pub fn judge(case: &Case<'_>, actuals: &Actuals<'_>) -> Judgement {
     let looks = looks(case.period, actuals);
     let taken: Vec<Timestamp> = looks.iter().copied().filter(|look| *look <= case.at).collect();
     let counts = counts(case, actuals, &taken);
-    let learnt = learn(case, actuals);
+    let whole = learn(case, &Actuals { scope: None, ..*actuals }, None);
+    // A part with little history of its own follows the whole's.
+    let learnt = match actuals.scope {
+        Some(_) => learn(case, actuals, whole.as_ref()).or(whole),
+        None => whole,
+    };
     let below = case.count < case.plan_to_date;
     let side = if below { Side::Below } else { Side::Above };
     let (usual, dispersion, curves) = curves(case, learnt.as_ref(), &looks, actuals);
     // Every curve that may be true has to speak against the plan.
-    let evidence: Vec<Evidence> = curves
-        .into_iter()
-        .map(|expected| Looks { expected, dispersion }.evidence(&counts, side))
-        .collect();
+    let curves: Vec<Looks> =
+        curves.into_iter().map(|expected| Looks { expected, dispersion }).collect();
+    let evidence: Vec<Evidence> =
+        curves.iter().map(|curve| curve.evidence(&counts, side)).collect();
     let crossed = evidence.iter().map(|one| one.crossed).collect::<Option<Vec<usize>>>();
     let crossed = crossed.and_then(|all| all.into_iter().max());
     let p_values: Option<Vec<f64>> = evidence.iter().map(|one| one.p_value).collect();
     let p_value = p_values.and_then(|all| all.into_iter().reduce(f64::max));
+    let time = |look: usize| taken.get(look).copied();
+    let crossings = case.alphas.iter().map(|alpha| {
+        p_value.filter(|p| p <= alpha)?;
+        let all = curves.iter().map(|curve| curve.crossed_at(&counts, side, *alpha));
+        time(all.collect::<Option<Vec<usize>>>()?.into_iter().max()?)
+    });
+    // Whether a part is behind is decided with its family.
+    let crossed = crossed.filter(|_| case.alphas.is_empty());
     let state = match (crossed, side) {
         (Some(_), Side::Below) => State::Behind,
         (Some(_), Side::Above) if case.count > case.plan_to_date => State::Ahead,
@@ -120,7 +141,9 @@ pub fn judge(case: &Case<'_>, actuals: &Actuals<'_>) -> Judgement {
     Judgement {
         state,
         p_value,
-        crossed_at: crossed.and_then(|look| taken.get(look).copied()),
+        crossed_at: crossed.and_then(time),
+        crossings: crossings.collect(),
+        below,
         usual,
         usual_to_date: learnt.map(|learnt| goal * learnt.share_at(case.period, case.at, actuals)),
         dispersion,
@@ -190,7 +213,7 @@ fn back_loaded(share: f64) -> f64 {
 }
 
 /// What the periods before teach: those from which on the data reaches, the latest first.
-fn learn(case: &Case<'_>, actuals: &Actuals<'_>) -> Option<History> {
+fn learn(case: &Case<'_>, actuals: &Actuals<'_>, whole: Option<&History>) -> Option<History> {
     let weeks = history::weeks(case.period);
     let earlier = history::before(case.period);
     let span = Period { from: earlier.last()?.from, to: case.period.from };
@@ -216,7 +239,7 @@ fn learn(case: &Case<'_>, actuals: &Actuals<'_>) -> Option<History> {
             counts
         })
         .collect();
-    History::learn(&weekly)
+    History::learn(&weekly, whole)
 }
 
 impl History {

@@ -4,6 +4,7 @@ pub mod actual;
 pub mod chart;
 pub mod counts;
 pub mod evidence;
+pub mod family;
 pub mod history;
 pub mod judge;
 
@@ -17,6 +18,7 @@ use crate::domain::{
     calendar::BusinessCalendar,
     number::{from_f64, to_f64},
     period::Period,
+    scope::Scope,
     stage::Metric,
 };
 use crate::forecast::{Forecast, Pipeline};
@@ -59,6 +61,10 @@ impl State {
 pub struct PaceRow {
     /// The goal's name.
     pub goal: String,
+    /// Of which part of everything; none for all of it.
+    pub scope: Option<Scope>,
+    /// The goal that it is a part of.
+    pub part_of: Option<String>,
     /// What is counted.
     pub metric: Metric,
     /// Whether it is the figure that the goal names.
@@ -90,15 +96,23 @@ pub struct PaceRow {
 }
 
 impl PaceRow {
+    /// Whether people who have little time should see it: of a part only its own figure, and what is
+    /// behind.
+    pub fn is_telling(&self) -> bool {
+        self.part_of.is_none() || self.own || self.state() == State::Behind
+    }
+
     /// How it stands.
     pub fn state(&self) -> State {
         self.judgement.state
     }
 }
 
-/// The rows of a goal, in the order of the funnel. `at` of a metric is `min(clock, data_as_of)`.
+/// The rows of a goal, in the order of the funnel. `at` of a metric is `min(clock, data_as_of)`. The
+/// siblings of a part are all parts of its goal, itself among them.
 pub fn rows(
     plan: &GoalPlan,
+    siblings: &[&GoalPlan],
     actuals: &Actuals<'_>,
     calendar: &BusinessCalendar,
     complete: &BTreeMap<Metric, Timestamp>,
@@ -111,7 +125,8 @@ pub fn rows(
             continue;
         };
         let at = clock.min(*data_as_of);
-        let mut row = row(plan, *metric, *goal_value, curve, at, actuals, calendar);
+        let alphas = family::alphas(plan, siblings, *metric);
+        let mut row = row(plan, *metric, *goal_value, curve, at, actuals, &alphas);
         row.data_as_of = at;
         // While it runs: once it is over, money that is there is there.
         if *metric == Metric::Revenue
@@ -133,8 +148,9 @@ fn row(
     curve: &Curve,
     at: Timestamp,
     actuals: &Actuals<'_>,
-    calendar: &BusinessCalendar,
+    alphas: &[f64],
 ) -> PaceRow {
+    let calendar = actuals.calendar;
     let own = metric >= plan.goal.metric || !plan.goal.counts_wins() || metric >= Metric::Wins;
     let period = if own { plan.goal.period } else { curve.span().unwrap_or(plan.goal.period) };
     let actual = actuals.count(metric, period, at, plan);
@@ -143,9 +159,11 @@ fn row(
     let count = to_f64(actual);
     let days_left = curve.business_days_left(at, calendar);
     let missing = (to_f64(goal_value) - count).max(0.0);
-    let case = Case { plan, metric, period, curve, goal_value, plan_to_date, count, at };
+    let case = Case { plan, metric, period, curve, goal_value, plan_to_date, count, at, alphas };
     PaceRow {
         goal: plan.goal.name.clone(),
+        scope: plan.goal.scope.clone(),
+        part_of: plan.goal.part_of.clone(),
         metric,
         own: metric == plan.goal.metric,
         period,
@@ -188,9 +206,9 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
         if money { decimal(cents) } else { serde_json::json!(value + 0.0) }
     };
     let mut json = serde_json::json!({
-        "goal": row.goal,
+        "goal": row.part_of.as_deref().unwrap_or(&row.goal),
         "metric": row.metric.name(),
-        "scope": null,
+        "scope": row.scope.as_ref().map(Scope::name),
         "from": row.period.from,
         "to": row.period.to,
         "goal_value": decimal(row.goal_value),

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::{
     period::{Every, Period},
+    scope::Scope,
     stage::{Metric, Stage},
 };
 
@@ -27,6 +28,12 @@ pub struct Goal {
     pub shape: Option<Vec<Decimal>>,
     /// Who is told; every team when absent.
     pub team: Option<String>,
+    /// What it is a goal of: one channel, campaign, owner, team or segment; everything when absent.
+    pub scope: Option<Scope>,
+    /// The parts that carry it, with the share of each; those of one dimension add up to 1.
+    pub shares: Vec<(Scope, Decimal)>,
+    /// The goal that it is a part of.
+    pub part_of: Option<String>,
     /// `[goal.assume]`
     pub assume: Assume,
     /// File and line, for messages.
@@ -162,6 +169,11 @@ impl PartialEq for Lag {
 }
 
 impl Goal {
+    /// The goal's name in JSON, which a part shares with the whole.
+    pub fn of(&self) -> &str {
+        self.part_of.as_deref().unwrap_or(&self.name)
+    }
+
     /// Whether the chain is worked backward from wins, so that upstream stages come earlier.
     pub fn counts_wins(&self) -> bool {
         matches!(self.metric, Metric::Revenue | Metric::Wins)

@@ -91,6 +91,16 @@ pub fn lay_out(
     Ok(GoalPlan { goal: goal.clone(), chain, in_goal_share: phi, curves, periods })
 }
 
+impl GoalPlan {
+    /// The same goal over the same days with other numbers.
+    pub(super) fn with_numbers(&self, goal: Goal, required: BTreeMap<Metric, Decimal>) -> GoalPlan {
+        let chain = Chain { required, arithmetic: Vec::new(), ..self.chain.clone() };
+        let cells: Vec<Period> = self.periods.iter().map(|period| period.period).collect();
+        let periods = split(&goal, &chain, &self.curves, &cells);
+        GoalPlan { goal, chain, periods, ..self.clone() }
+    }
+}
+
 /// With a lag distribution a part of the wins lands outside the goal, so more must be asked for.
 fn ask_for_more(goal: &Goal, chain: &mut Chain, phi: f64) -> Result<(), PlanError> {
     if phi >= 1.0 {

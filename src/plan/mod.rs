@@ -4,8 +4,10 @@ pub mod chain;
 pub mod curve;
 pub mod goal;
 pub mod layout;
+pub mod parts;
 
 pub use chain::{Assumption, Chain, Measured, PlanError, Provenance};
 pub use curve::Curve;
 pub use goal::{Assume, Given, Goal, Lag, Pair, ValueBasis};
 pub use layout::{GoalPlan, PlanPeriod, lay_out};
+pub use parts::parts;

@@ -81,7 +81,7 @@ pub fn group(tallies: Tallies, by: Dimension, channels: &ChannelMap, teams: &Tea
     let mut grouped = Tallies::new();
     for (key, tally) in tallies {
         let key = key.filter(|key| !key.is_empty()).map(|key| match by {
-            Dimension::Channel => channels.channel(&key),
+            Dimension::Channel => channels.channel(&key).to_owned(),
             // An owner in no team is a team of one.
             Dimension::Team => teams.team_of(&key).unwrap_or(&key).to_owned(),
             _ => key,

@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{Facts, Object, Record, RecordKey, unit::UnitKind};
 
 /// The objects that facts are made of; mailings and rankings have no calculation yet.
-const LOADED: [Object; 10] = [
+const LOADED: [Object; 11] = [
     Object::Owner,
     Object::Campaign,
     Object::Lead,
@@ -23,6 +23,7 @@ const LOADED: [Object; 10] = [
     Object::Activity,
     Object::ActivityLink,
     Object::Visit,
+    Object::Touch,
 ];
 
 impl Store {

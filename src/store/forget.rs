@@ -100,7 +100,7 @@ impl Store {
         for sql in RENAMES {
             write.rename(sql, source, id, &name).await?;
         }
-        for object in [Object::ContactRole, Object::ActivityLink] {
+        for object in [Object::ContactRole, Object::ActivityLink, Object::Touch] {
             let table = object.name();
             let renamed = "substr(id, 1, length(id) - length(?2)) || ?3";
             let ends_with = "substr(id, -length(?2) - 1) = '|' || ?2";

@@ -273,6 +273,8 @@ mod tests {
             campaign: Some(campaign.to_owned()),
             owner: None,
             segment: None,
+            market: None,
+            product: None,
             currency: None,
             value: 0,
             lead_day: Some(date(2026, 1, 30)),

@@ -23,13 +23,15 @@ use crate::store::{
 };
 
 /// What follows a record when it is merged into another: object, and the field that names it.
-const FOLLOWERS: [(Object, Object, &str); 6] = [
+const FOLLOWERS: [(Object, Object, &str); 8] = [
     (Object::Lead, Object::Opportunity, "lead"),
     (Object::Lead, Object::ContactRole, "lead"),
     (Object::Lead, Object::Activity, "lead"),
     (Object::Lead, Object::ActivityLink, "lead"),
+    (Object::Lead, Object::Touch, "lead"),
     (Object::Opportunity, Object::Activity, "opportunity"),
     (Object::Opportunity, Object::ActivityLink, "opportunity"),
+    (Object::Opportunity, Object::Touch, "opportunity"),
 ];
 
 /// Writes the pages of one sync.

@@ -27,6 +27,16 @@ pub struct Goal {
     until: String,
     chart: String,
     rows: Vec<Pace>,
+    parts: Vec<GoalPart>,
+    whole: bool,
+}
+
+/// A part's own figure.
+#[derive(Debug, Serialize)]
+pub struct GoalPart {
+    name: String,
+    label: String,
+    row: Pace,
 }
 
 /// A row of a goal.
@@ -59,9 +69,21 @@ pub fn goals(board: &Board, currency: &str) -> Vec<Goal> {
             until: crate::alerts::message::civil_day(last),
             chart: own.map_or(String::new(), |row| picture(board, row, currency)),
             rows: rows.iter().map(|row| pace(board, row, currency)).collect(),
+            parts: parts(board, &plan.goal.name, currency),
+            whole: plan.goal.part_of.is_none(),
         }
     };
     board.plans.iter().map(goal).collect()
+}
+
+fn parts(board: &Board, goal: &str, currency: &str) -> Vec<GoalPart> {
+    let of_goal = |row: &&PaceRow| row.part_of.as_deref() == Some(goal) && row.is_telling();
+    let part = |row: &PaceRow| GoalPart {
+        name: row.goal.clone(),
+        label: row.scope.as_ref().map_or_else(String::new, |scope| format!("{scope}: ")),
+        row: pace(board, row, currency),
+    };
+    board.pace.iter().filter(of_goal).map(part).collect()
 }
 
 fn pace(board: &Board, row: &PaceRow, currency: &str) -> Pace {

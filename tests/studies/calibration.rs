@@ -133,7 +133,7 @@ fn evidence() -> Vec<String> {
                             (0..WEEKS).map(|w| chance.count(all * week(w), dispersion)).collect()
                         })
                         .collect();
-                    let Some(history) = History::learn(&weekly) else { continue };
+                    let Some(history) = History::learn(&weekly, None) else { continue };
                     taken += 1;
                     let expected = history.by_week[..WEEKS - 1].iter().map(|share| all * share);
                     let looks =

@@ -12,6 +12,7 @@ use crate::domain::{
     money::for_people,
     notice::RecordRef,
     number::{from_f64, to_f64},
+    scope::Names,
     stage::Metric,
 };
 use crate::pacing::{PaceRow, State, actual::Actuals};
@@ -19,6 +20,8 @@ use crate::plan::GoalPlan;
 
 /// The rule's name.
 pub const NAME: &str = "pace_behind";
+/// Parts that a message names.
+const PARTS_MAX: usize = 5;
 /// Days that "behind since" looks back.
 const SINCE_DAYS_MAX: usize = 92;
 
@@ -44,7 +47,15 @@ fn status(context: &Context<'_>, row: &PaceRow) -> Status {
         let (actual, goal) = (count_text(to_f64(row.actual)), count_text(to_f64(row.goal_value)));
         return Status::Ended(format!("its period is over with {actual} of {goal}"));
     }
+    // A whole that is behind tells of its parts itself.
+    let whole = context
+        .pace
+        .iter()
+        .find(|whole| Some(&whole.goal) == row.part_of.as_ref() && whole.metric == row.metric);
     match row.state() {
+        State::Behind if whole.is_some_and(|whole| whole.state() == State::Behind) => {
+            Status::Holding
+        }
         State::Behind => match steps_reached(shortfall, &context.settings.pace_behind.steps) {
             0 => Status::Holding,
             level => Status::Breach(level),
@@ -130,6 +141,7 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
     if let Some(cost) = cost(context, plan, row) {
         lines.push(("Costs".into(), cost));
     }
+    lines.extend(parts(context, row).map(|text| ("Where".into(), text)));
     if let Some(per_day) = row.required_per_business_day {
         lines.push((
             "In time".into(),
@@ -152,6 +164,24 @@ fn lines(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Vec<(String, 
     lines
 }
 
+/// The parts that are short, the shortest first, and which of them are short by more than chance.
+fn parts(context: &Context<'_>, row: &PaceRow) -> Option<String> {
+    let part = |part: &&PaceRow| {
+        part.part_of.as_ref() == Some(&row.goal) && part.metric == row.metric && part.gap > 0.0
+    };
+    let mut short: Vec<&PaceRow> = context.pace.iter().filter(part).collect();
+    short.sort_by(|a, b| b.gap.total_cmp(&a.gap));
+    let text = |part: &&PaceRow| {
+        let name = part.scope.as_ref().map(ToString::to_string).unwrap_or_default();
+        let alone = if part.state() == State::Behind { "" } else { ", which may be chance" };
+        let (actual, planned) = (to_f64(part.actual), part.plan_to_date.ceil());
+        let (actual, planned) = (count_text(actual), count_text(planned));
+        format!("{name} {actual} of {planned}{alone}")
+    };
+    let texts: Vec<String> = short.iter().take(PARTS_MAX).map(text).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
 /// The gap at the planned rates and deal value.
 fn cost(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<String> {
     let mut value = from_f64(row.gap)?;
@@ -167,11 +197,20 @@ fn cost(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<String>
     Some(format!("about {money} of revenue at the plan's rates"))
 }
 
+fn actuals<'a>(context: &'a Context<'_>, row: &'a PaceRow) -> Actuals<'a> {
+    Actuals {
+        facts: context.facts,
+        calendar: context.calendar,
+        currency: context.currency,
+        names: Names { channels: context.channels, teams: context.teams },
+        scope: row.scope.as_ref(),
+    }
+}
+
 /// The close of the last business day on which the plan was still met.
 fn behind_since(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Timestamp> {
     let curve = plan.curves.get(&row.metric)?;
-    let actuals =
-        Actuals { facts: context.facts, calendar: context.calendar, currency: context.currency };
+    let actuals = actuals(context, row);
     let mut day = context.calendar.zone.to_datetime(row.at).date().yesterday().ok()?;
     let mut since = row.at;
     for _ in 0..SINCE_DAYS_MAX {
@@ -192,8 +231,7 @@ fn behind_since(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option
 }
 
 fn records(context: &Context<'_>, row: &PaceRow) -> (Vec<RecordRef>, usize) {
-    let actuals =
-        Actuals { facts: context.facts, calendar: context.calendar, currency: context.currency };
+    let actuals = actuals(context, row);
     if matches!(row.metric, Metric::Opportunities | Metric::Wins) {
         let mut found = actuals.records(row.metric, row.period, row.at);
         if found.is_empty() {
@@ -221,8 +259,8 @@ fn records(context: &Context<'_>, row: &PaceRow) -> (Vec<RecordRef>, usize) {
         let at = if row.metric == Metric::Mqls { lead.mql_at } else { lead.created_at };
         at.is_some_and(|at| row.period.contains(at.date(&context.calendar.zone)))
     };
-    let leads = context.facts.leads.values().filter(|lead| entered(lead)).rev();
-    let refs = leads.take(RECORDS_MAX).map(|lead| RecordRef {
+    let leads: Vec<_> = actuals.leads(row.at).filter(|lead| entered(lead)).collect();
+    let refs = leads.into_iter().rev().take(RECORDS_MAX).map(|lead| RecordRef {
         source: lead.key.source.clone(),
         object: "lead".into(),
         id: lead.key.id.clone(),

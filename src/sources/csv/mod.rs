@@ -163,7 +163,8 @@ impl CsvSource {
     }
 
     fn discover_all(&self) -> Result<Discovered, SourceError> {
-        const FIELDS: [&str; 6] = ["channel", "campaign", "owner", "segment", "stage", "kind"];
+        const FIELDS: [&str; 8] =
+            ["channel", "campaign", "owner", "segment", "market", "product", "stage", "kind"];
         let mut found = Discovered::new();
         for file in &self.settings.files {
             let mut opened = Opened::new(file, &self.zone)?;

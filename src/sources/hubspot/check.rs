@@ -82,7 +82,7 @@ impl HubSpot {
                     portal.list(kind, &mapper, false, after.as_deref(), kind.list_limit()).await?;
                 looked_at += page.records.len();
                 for record in page.records.iter().filter_map(|mapped| mapped.record.as_ref()) {
-                    for field in ["channel", "campaign", "segment", "stage"] {
+                    for field in ["channel", "campaign", "segment", "market", "product", "stage"] {
                         if !self.fields.provides(kind.object(), field) {
                             continue;
                         }

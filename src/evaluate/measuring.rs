@@ -1,0 +1,105 @@
+//! What plans take from the data.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::{
+    Snapshot,
+    snapshot::EvaluateError,
+    tallies::{cut_of, total_of},
+};
+use crate::domain::{Opportunity, scope::Scope, stage::Stage};
+use crate::plan::{Assumption, Given, Goal, Measured, Pair, Provenance};
+use crate::rates;
+
+/// What was measured of everything, and of each part that is a goal of its own.
+pub type MeasuredBy = BTreeMap<Option<Scope>, Measured>;
+
+/// What these goals take from the data. A part of which something cannot be measured takes the whole's.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn measured_by(
+    snapshot: &Snapshot<'_>,
+    goals: &[Goal],
+) -> Result<MeasuredBy, EvaluateError> {
+    let mut all = MeasuredBy::new();
+    if !goals.iter().any(needs_measuring) {
+        return Ok(all);
+    }
+    let whole = measured(snapshot, None).await?;
+    for goal in goals.iter().filter(|goal| goal.scope.is_some()) {
+        let mut part = measured(snapshot, goal.scope.as_ref()).await?;
+        for (pair, rate) in &whole.rates {
+            part.rates.entry(*pair).or_insert_with(|| rate.clone());
+        }
+        part.average_deal_value =
+            part.average_deal_value.or_else(|| whole.average_deal_value.clone());
+        all.insert(goal.scope.clone(), part);
+    }
+    all.insert(None, whole);
+    Ok(all)
+}
+
+/// Whether anything in the goal's chain is to be measured.
+fn needs_measuring(goal: &Goal) -> bool {
+    let assume = &goal.assume;
+    let open = |pair: Pair| !matches!(assume.rates.get(&pair), Some(Given::Value(_)));
+    let value_open = !matches!(assume.average_deal_value, Given::Value(_));
+    value_open || Pair::ALL.into_iter().any(open)
+}
+
+/// What the plan takes when it says `"actual"`, or says nothing.
+///
+/// # Errors
+/// When the store cannot be read.
+async fn measured(
+    snapshot: &Snapshot<'_>,
+    scope: Option<&Scope>,
+) -> Result<Measured, EvaluateError> {
+    let mut measured = Measured::default();
+    let zone = &snapshot.settings.company.zone;
+    for pair in Pair::ALL {
+        let (from, to) = pair.stages();
+        let Ok(cut) = cut_of(snapshot, from, to) else { continue };
+        let seen_to = zone.to_datetime(cut).date();
+        let tally = total_of(snapshot, from, to, cut, scope).await?;
+        if pair == Pair::VisitToLead {
+            measured.rates.extend(rates::measured::visit_rate(&tally, seen_to).map(|r| (pair, r)));
+            continue;
+        }
+        let horizon = rates::measured::horizon_days(&tally, seen_to);
+        measured.rates.extend(rates::measured::rate(&tally, horizon, seen_to).map(|r| (pair, r)));
+    }
+    measured.average_deal_value = average_deal_value(snapshot, scope);
+    Ok(measured)
+}
+
+/// The mean value of what was won in the last four quarters, in the company's currency, to the cent.
+/// Deals without an amount, or without a rate to convert it, say nothing about it.
+fn average_deal_value(snapshot: &Snapshot<'_>, scope: Option<&Scope>) -> Option<Assumption> {
+    let zone = &snapshot.settings.company.zone;
+    let cut = cut_of(snapshot, Stage::Opportunity, Stage::Won).ok()?;
+    let last = zone.to_datetime(cut).date();
+    let first = last.saturating_sub(jiff::Span::new().months(12));
+    let names = snapshot.names();
+    let of_scope = |o: &&Opportunity| {
+        let name = |by| names.of_opportunity(by, o, &snapshot.facts);
+        scope.is_none_or(|scope| scope.holds(name(scope.by)))
+    };
+    let living = snapshot.facts.opportunities.values().filter(|o| o.deleted_at.is_none());
+    let living = living.filter(of_scope);
+    let values: Vec<Decimal> = living
+        .filter_map(|o| {
+            let day = o.won_at().filter(|at| at.is_seen(cut, zone))?.date(zone);
+            let convert = &snapshot.settings.currency;
+            (day > first).then(|| convert.convert(o.amount?, o.currency.as_deref(), day))?
+        })
+        .collect();
+    let mean = values.iter().sum::<Decimal>().checked_div(Decimal::from(values.len()))?;
+    Some(Assumption {
+        value: mean.round_dp(2),
+        from: Provenance::Measured { entered: values.len() as u64, horizon_days: 365 },
+    })
+}
