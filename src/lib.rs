@@ -25,6 +25,7 @@ pub mod sync;
 
 // The pure core.
 pub mod alerts;
+pub mod attribution;
 pub mod diagnose;
 pub mod digest;
 pub mod forecast;

@@ -45,9 +45,30 @@ fn code(text: &str) -> &str {
 /// The rooms that a file names after `crate::`, also within braces.
 fn imports(text: &str) -> Vec<String> {
     let rooms = [
-        "alerts", "cli", "clock", "config", "daemon", "diagnose", "digest", "domain", "evaluate",
-        "forecast", "handoff", "net", "outbox", "pacing", "plan", "rates", "schedule", "simulate",
-        "sinks", "sources", "store", "sync", "web",
+        "alerts",
+        "attribution",
+        "cli",
+        "clock",
+        "config",
+        "daemon",
+        "diagnose",
+        "digest",
+        "domain",
+        "evaluate",
+        "forecast",
+        "handoff",
+        "net",
+        "outbox",
+        "pacing",
+        "plan",
+        "rates",
+        "schedule",
+        "simulate",
+        "sinks",
+        "sources",
+        "store",
+        "sync",
+        "web",
     ];
     let named = |room: &&str| code(text).contains(&format!("crate::{room}"));
     rooms.into_iter().filter(named).map(str::to_owned).collect()
@@ -56,7 +77,16 @@ fn imports(text: &str) -> Vec<String> {
 #[test]
 fn data_flows_one_way() {
     let core = [
-        "domain", "plan", "rates", "forecast", "pacing", "diagnose", "handoff", "alerts", "digest",
+        "domain",
+        "plan",
+        "rates",
+        "forecast",
+        "pacing",
+        "diagnose",
+        "handoff",
+        "alerts",
+        "digest",
+        "attribution",
     ];
     let allowed = |room: &str| -> Option<Vec<&str>> {
         Some(match room {
@@ -64,7 +94,7 @@ fn data_flows_one_way() {
             "simulate" => vec!["net"],
             "plan" | "handoff" => vec!["domain"],
             "rates" => vec!["domain", "plan"],
-            "forecast" => vec![],
+            "forecast" | "attribution" => vec![],
             "diagnose" => vec!["forecast"],
             "pacing" => vec!["domain", "plan", "forecast"],
             "alerts" => vec!["domain", "plan", "rates", "forecast", "pacing", "handoff"],
@@ -103,8 +133,17 @@ fn data_flows_one_way() {
 #[test]
 fn the_core_knows_no_time_no_network_no_database_and_no_log() {
     let pure = [
-        "domain", "plan", "rates", "forecast", "pacing", "diagnose", "handoff", "alerts", "digest",
+        "domain",
+        "plan",
+        "rates",
+        "forecast",
+        "pacing",
+        "diagnose",
+        "handoff",
+        "alerts",
+        "digest",
         "schedule",
+        "attribution",
     ];
     let pure_files = [
         "src/sync/merge.rs",

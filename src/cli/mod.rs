@@ -1,6 +1,7 @@
 //! The commands: one file each. Data goes to stdout, everything else to stderr.
 
 mod alerts;
+mod attribution;
 mod backup;
 mod check;
 mod demo;
@@ -104,6 +105,8 @@ enum Command {
     Pace(pace::Args),
     /// Why a goal is missed: what each factor contributed.
     Diagnose,
+    /// What opportunities, wins or their value are owed to: by first, last and shared touches.
+    Attribution(attribution::Args),
     /// The hand-off ledger: one verdict for every handed-off opportunity.
     Followups(followups::Args),
     /// The alerts.
@@ -255,6 +258,7 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Rates(args) => rates::run(global, args).await,
         Command::Pace(args) => pace::run(global, args).await,
         Command::Diagnose => diagnose::run(global).await,
+        Command::Attribution(args) => attribution::run(global, args).await,
         Command::Followups(args) => followups::run(global, args).await,
         Command::Alerts(args) => alerts::run(global, args).await,
         Command::Digest(args) => digest::run(global, args).await,

@@ -271,8 +271,6 @@ pub struct Facts {
     pub owners: BTreeMap<String, Owner>,
     /// Campaigns by id.
     pub campaigns: BTreeMap<String, Campaign>,
-    /// What reached leads.
-    pub touches: Vec<Touch>,
 }
 
 impl Facts {
@@ -299,8 +297,7 @@ impl Facts {
             Object::Campaign => {
                 self.campaigns.insert(record.id.clone(), campaign(record));
             }
-            Object::Touch => self.touches.extend(touch(source, record)),
-            Object::EmailSend | Object::Ranking => {}
+            Object::EmailSend | Object::Ranking | Object::Touch => {}
         }
     }
 
@@ -407,7 +404,8 @@ fn visit(record: &Record) -> Option<Visit> {
     })
 }
 
-fn touch(source: &str, record: &Record) -> Option<Touch> {
+/// Builds a touch from its record; one without a time is none.
+pub fn touch(source: &str, record: &Record) -> Option<Touch> {
     Some(Touch {
         source: source.to_owned(),
         lead: text(record, "lead"),

@@ -3,6 +3,7 @@
 //! Reading is one thing and writing another: what changes is written in one transaction.
 
 pub mod alerting;
+pub mod attributing;
 pub mod board;
 pub mod diagnosing;
 pub mod digesting;

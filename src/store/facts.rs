@@ -9,10 +9,14 @@ use super::{
     Store, StoreResult, on,
     records::{columns, deleted_at, knows_merges},
 };
-use crate::domain::{Facts, Object, Record, RecordKey, unit::UnitKind};
+use crate::domain::{
+    Facts, Object, Record, RecordKey,
+    facts::{Touch, touch},
+    unit::UnitKind,
+};
 
 /// The objects that facts are made of; mailings and rankings have no calculation yet.
-const LOADED: [Object; 11] = [
+const LOADED: [Object; 10] = [
     Object::Owner,
     Object::Campaign,
     Object::Lead,
@@ -23,7 +27,6 @@ const LOADED: [Object; 11] = [
     Object::Activity,
     Object::ActivityLink,
     Object::Visit,
-    Object::Touch,
 ];
 
 impl Store {
@@ -82,6 +85,25 @@ impl Store {
             }
         }
         Ok(facts)
+    }
+
+    /// What reached leads: much, and of no use but for attribution.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn touches(&self) -> StoreResult<Vec<Touch>> {
+        let object = Object::Touch;
+        let columns = columns(object);
+        let sql = format!("SELECT source, id, {columns} FROM touch WHERE deleted_ms IS NULL");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read touches"))?;
+        let touch = |row: &sqlx::sqlite::SqliteRow| {
+            let values = (2..2 + object.fields().len()).map(|column| row.get(column)).collect();
+            touch(row.get(0), &Record { object, id: row.get(1), values })
+        };
+        Ok(rows.iter().filter_map(touch).collect())
     }
 
     /// The units to which something happened on that day or later, by the present records; a unit
