@@ -80,3 +80,40 @@ proptest! {
         prop_assert_eq!(mixed, tally(&one));
     }
 }
+
+/// `tests/studies/survival.py`: lifelines and statsmodels on the same entrants, ties and all.
+#[test]
+fn rates_and_intervals_are_those_of_established_programs() {
+    let file: serde_json::Value =
+        serde_json::from_str(include_str!("studies/survival.json")).unwrap();
+    let seen_to = date(2026, 7, 20);
+    let mut compared = 0;
+    for case in file["cases"].as_array().unwrap() {
+        let mut tally = Tally::default();
+        for one in case["entrants"].as_array().unwrap() {
+            let entered = seen_to - jiff::Span::new().days(one[0].as_i64().unwrap());
+            let end = match one[1].as_str().unwrap() {
+                "won" => End::Converted,
+                "lost" => End::Lost,
+                _ => End::Waiting,
+            };
+            let lag = if end == End::Waiting { 0 } else { one[2].as_i64().unwrap() };
+            tally.add(entered, end, lag, 1);
+        }
+        for expected in case["expected"].as_array().unwrap() {
+            let row = tally.row(expected["window"].as_i64(), seen_to);
+            for (name, value) in [
+                ("rate", row.rate.unwrap()),
+                ("size", row.size),
+                ("low", row.low.unwrap()),
+                ("high", row.high.unwrap()),
+            ] {
+                let theirs = expected[name].as_f64().unwrap();
+                let close = (value - theirs).abs() < 1e-9 * theirs.abs().max(1.0);
+                assert!(close, "{name} of {expected}: {value}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 72);
+}

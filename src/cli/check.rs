@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{CliError, CliResult, Global, output};
+use super::{CliError, CliResult, Global, feasible, output};
 use crate::config::{Secret, Settings};
 use crate::domain::notice::wrap;
-use crate::evaluate::snapshot::load_goals;
+use crate::evaluate::{EvaluateError, Snapshot, feasibility::feasibility, snapshot::load_goals};
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
 use crate::sinks;
@@ -66,6 +66,13 @@ pub async fn run(global: &Global) -> CliResult {
     }
     check_plan(&settings, &mut report);
     let store = check_database(&settings, &mut report).await;
+    if let Some(store) = &store {
+        let found = doubts(&settings, store, global.clock().now()).await;
+        match found {
+            Ok(doubts) => doubts.iter().for_each(|text| report.warn("plan", text)),
+            Err(error) => report.fail("database", &error.to_string()),
+        }
+    }
     check_sources(&settings, &mut report).await;
     check_teams(&settings, store.as_ref(), &mut report).await;
     check_sinks(&settings, &mut report).await;
@@ -104,6 +111,23 @@ fn check_plan(settings: &Settings, report: &mut Report) {
             }
         }
     }
+}
+
+/// What the past contradicts, or never reached, should be known before a period starts.
+async fn doubts(
+    settings: &Settings,
+    store: &Store,
+    now: jiff::Timestamp,
+) -> Result<Vec<String>, EvaluateError> {
+    let snapshot = Snapshot::load(settings, store, now, None).await?;
+    let mut doubts = Vec::new();
+    for found in feasibility(&snapshot).await? {
+        for assumed in found.assumptions.iter().filter(|one| one.verdict.is_doubtful()) {
+            let text = feasible::sentence(assumed, &settings.company.currency);
+            doubts.push(format!("goal {}: {text}", found.goal));
+        }
+    }
+    Ok(doubts)
 }
 
 async fn check_database(settings: &Settings, report: &mut Report) -> Option<Store> {

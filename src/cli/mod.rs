@@ -4,11 +4,13 @@ mod alerts;
 mod attribution;
 mod backup;
 mod check;
+mod clients;
 mod demo;
 mod diagnose;
 mod digest;
 mod discover;
 mod faults;
+mod feasible;
 mod followups;
 mod forget;
 mod health;
@@ -16,6 +18,8 @@ mod jobs;
 mod output;
 mod pace;
 mod plan;
+mod plan_text;
+mod plan_versions;
 mod progress;
 mod rates;
 mod run;
@@ -107,6 +111,8 @@ enum Command {
     Diagnose,
     /// What opportunities, wins or their value are owed to: by first, last and shared touches.
     Attribution(attribution::Args),
+    /// What clients are worth: value, retention, and what winning one may cost.
+    Clients,
     /// The hand-off ledger: one verdict for every handed-off opportunity.
     Followups(followups::Args),
     /// The alerts.
@@ -258,6 +264,7 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Rates(args) => rates::run(global, args).await,
         Command::Pace(args) => pace::run(global, args).await,
         Command::Diagnose => diagnose::run(global).await,
+        Command::Clients => clients::run(global).await,
         Command::Attribution(args) => attribution::run(global, args).await,
         Command::Followups(args) => followups::run(global, args).await,
         Command::Alerts(args) => alerts::run(global, args).await,

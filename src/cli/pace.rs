@@ -119,6 +119,19 @@ fn outlook_lines(rows: &[PaceRow], currency: &str) -> String {
         }
         wrap(&mut out, "", &text, output::COLUMNS);
     }
+    for row in rows.iter().filter(|row| row.own && row.part_of.is_none()) {
+        let Some(base) = row.baseline else { continue };
+        let of = |value: f64| amount(row.metric, value, currency);
+        let text = format!(
+            "{}: by the plan approved as version {}, {} of {} by now (in all {}).",
+            row.goal,
+            base.version,
+            of(to_f64(row.actual)),
+            of(base.plan_to_date),
+            of(to_f64(base.goal_value)),
+        );
+        wrap(&mut out, "", &text, output::COLUMNS);
+    }
     out
 }
 

@@ -11,6 +11,7 @@ use crate::domain::{
     Opportunity,
     dimension::Dimension,
     notice::wrap,
+    number::to_f64,
     stage::{Stage, plural},
 };
 use crate::evaluate::{EvaluateError, Snapshot, tallies};
@@ -153,7 +154,12 @@ fn closed_table(
         Some(name.map(str::to_owned))
     };
     let zone = &snapshot.settings.company.zone;
-    let mut table = closed::closed(&snapshot.facts, data_as_of, zone, args.since, args.until, key);
+    let worth = |opportunity: &Opportunity, day| {
+        let convert = &snapshot.settings.currency;
+        convert.convert(opportunity.amount?, opportunity.currency.as_deref(), day).map(to_f64)
+    };
+    let (since, until) = (args.since, args.until);
+    let mut table = closed::closed(&snapshot.facts, data_as_of, zone, since, until, key, worth);
     tallies::name_rows(snapshot, by, &mut table);
     Ok((table, data_as_of))
 }

@@ -23,6 +23,11 @@ pub fn load(file: &Path) -> Result<Vec<Goal>, Problems> {
     from_document(&Document::load(file, None)?)
 }
 
+/// The text of a plan file; nothing where it cannot be read, which [`load`] tells.
+pub fn text(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_default()
+}
+
 /// Reads the goals of a document that is at hand.
 ///
 /// # Errors

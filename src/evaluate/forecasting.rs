@@ -20,10 +20,12 @@ use crate::domain::{
     stage::{Metric, Stage},
 };
 use crate::forecast::{Conversion, Intake, Open, Outlook, draw::count_forecast};
-use crate::pacing::{PaceRow, State};
+use crate::pacing::{PaceRow, State, judge::DISPERSION_UNKNOWN};
 use crate::plan::GoalPlan;
 use crate::rates::{
     Tally,
+    assumed::Past,
+    interval::Z,
     measured::{HORIZONS_DAYS, horizon_days},
 };
 
@@ -226,11 +228,10 @@ impl Prospects {
         today: Date,
         calendar: &BusinessCalendar,
     ) -> Option<Outlook> {
-        let conversion = self.conversion.clone()?;
         let flow = self.flows.get(&Metric::Opportunities).copied().unwrap_or_default();
         let age = |created: Date| created.until(today).map_or(0, |span| i64::from(span.get_days()));
         // What a win brings to this goal's revenue, beside its own amount.
-        let times = plan.months_counted(today);
+        let times = plan.months_counted(today.max(row.period.from));
         let open = self.open.iter().map(|(created, value)| Open {
             age_days: age(*created).max(0),
             value: value.map(|value| value * times),
@@ -247,14 +248,62 @@ impl Prospects {
         }
         Some(Outlook {
             today,
+            from: row.period.from,
             to: row.period.to,
             actual: to_f64(row.actual),
             goal: to_f64(row.goal_value),
-            conversion,
+            conversion: self.conversion.clone()?,
             open: open.collect(),
             intake: intake.collect(),
             dispersion,
             values: money.then(|| self.values.iter().map(|value| value * times).collect()),
         })
+    }
+
+    /// The chance of a goal that is not over, at the plan's volumes and at the present ones; both at the
+    /// measured rates and values. Only for goals that count wins or money.
+    pub fn chances(
+        &self,
+        row: &PaceRow,
+        plan: &GoalPlan,
+        calendar: &BusinessCalendar,
+    ) -> Option<(f64, f64)> {
+        let today = calendar.zone.to_datetime(row.at).date();
+        if today >= row.period.to || row.goal_value.is_zero() || row.metric < Metric::Wins {
+            return None;
+        }
+        let measured = self.outlook(row, plan, DISPERSION_UNKNOWN, today, calendar)?;
+        let total = to_f64(*plan.chain.required.get(&Metric::Opportunities)?);
+        let days = plan.curves.get(&Metric::Opportunities)?.days();
+        let coming = days.filter(|(day, _)| *day > today).map(|(day, share)| Intake {
+            day,
+            count: total * share,
+            count_max: total * share,
+        });
+        let planned = Outlook { intake: coming.collect(), ..measured.clone() };
+        Some((planned.forecast(SEED).probability, measured.forecast(SEED).probability))
+    }
+
+    /// The age by which half of the wins have come, with a 95 % interval, on the size of the curve.
+    pub fn median_cycle(&self) -> Option<Past> {
+        let curve = self.conversion.as_ref()?;
+        let won = curve.size * curve.rate();
+        (won >= VALUES_MIN as f64).then_some(())?;
+        let half = 0.5 * Z / won.sqrt();
+        let days = |share: f64| curve.days_for(share).map(|days| days as f64);
+        Some(Past {
+            value: days(0.5)?,
+            low: days((0.5 - half).max(0.0))?,
+            high: days((0.5 + half).min(1.0))?,
+            of: won.round() as u64,
+            best: None,
+            quarters: 0,
+        })
+    }
+
+    /// What comes in on a business day: now, and in the busiest month of two years.
+    pub fn per_day(&self, metric: Metric) -> Option<(f64, f64)> {
+        let flow = self.flows.get(&metric).filter(|flow| flow.seen > 0.0)?;
+        Some((flow.per_day, flow.per_day_max))
     }
 }

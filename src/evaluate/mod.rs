@@ -7,11 +7,13 @@ pub mod attributing;
 pub mod board;
 pub mod diagnosing;
 pub mod digesting;
+pub mod feasibility;
 pub mod forecasting;
 pub mod measuring;
 pub mod rate_checks;
 pub mod snapshot;
 pub mod tallies;
+pub mod versions;
 
 pub use board::Board;
 pub use snapshot::{Completeness, EvaluateError, Snapshot};

@@ -8,6 +8,7 @@ use super::{
     forecasting::{Prospects, prospects},
     measuring::{MeasuredBy, measured_by},
     tallies,
+    versions::{self, Standing},
 };
 use crate::config::{Problems, Settings, plan_file};
 use crate::domain::{
@@ -108,6 +109,10 @@ pub struct Snapshot<'a> {
     pub teams: Teams,
     /// The goals that could be worked out.
     pub plans: Vec<GoalPlan>,
+    /// Goal -> the version that had it first, and the goal as it was approved then, where it differs.
+    pub baselines: BTreeMap<String, (i64, Vec<GoalPlan>)>,
+    /// How the plan file stands to what was approved.
+    pub standing: Standing,
     /// What is wrong with the others, or with the plan file.
     pub plan_errors: Vec<String>,
     /// What the plan took from the data.
@@ -150,6 +155,8 @@ impl<'a> Snapshot<'a> {
             completeness,
             states,
             plans: Vec::new(),
+            baselines: BTreeMap::new(),
+            standing: Standing::default(),
             plan_errors: Vec::new(),
             measured: MeasuredBy::default(),
             prospects: BTreeMap::new(),
@@ -175,8 +182,13 @@ impl<'a> Snapshot<'a> {
             }
         };
         self.measured = measured_by(self, &goals).await?;
-        let nothing = Measured::default();
+        let versions = self.store.plan_versions(self.known_at.unwrap_or(self.clock)).await?;
+        let text = self.settings.plan.as_deref().map(plan_file::text).unwrap_or_default();
+        self.standing = versions::standing(&text, &versions);
         let company = &self.settings.company;
+        let lay = |goal: &Goal, measured: &Measured| versions::lay_out_of(goal, measured, company);
+        self.baselines = versions::baselines(&goals, &versions, lay);
+        let nothing = Measured::default();
         for goal in &goals {
             let measured = self.measured.get(&goal.scope).unwrap_or(&nothing);
             match lay_out(goal, measured, &company.hours, company.fiscal_start) {
@@ -248,6 +260,12 @@ impl<'a> Snapshot<'a> {
             let revenue = rows.iter_mut().filter(|row| at_risk && row.metric == Metric::Revenue);
             revenue.for_each(|row| row.judgement.state = State::AtRisk);
             all.extend(rows);
+        }
+        for row in &mut all {
+            let goal = row.part_of.as_ref().unwrap_or(&row.goal);
+            let Some((version, approved)) = self.baselines.get(goal) else { continue };
+            let same = approved.iter().find(|plan| plan.goal.name == row.goal);
+            row.baseline = same.and_then(|plan| pacing::baseline(row, *version, plan, calendar));
         }
         for plan in &self.plans {
             let part = |row: &&mut PaceRow| row.part_of.as_deref() == Some(&plan.goal.name);

@@ -103,11 +103,11 @@ impl Outlook {
     /// or not, and new ones.
     pub fn ends(&self, draws: usize, seed: u64) -> Vec<f64> {
         let mut chance = Chance::new(seed);
-        let (rate, left) = (self.conversion.rate(), self.days_left());
+        let rate = self.conversion.rate();
         let open: Vec<(f64, f64)> = self
             .open
             .iter()
-            .map(|open| (self.conversion.chance(open.age_days, left - 1), self.value_of(open)))
+            .map(|open| (self.chance(open), self.value_of(open)))
             .filter(|(odds, _)| *odds > 0.0)
             .collect();
         let new: f64 = self.intake.iter().map(|day| day.count * self.in_time(day.day)).sum();

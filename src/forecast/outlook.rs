@@ -29,6 +29,8 @@ pub struct Intake {
 pub struct Outlook {
     /// The day up to which everything is seen.
     pub today: Date,
+    /// The period's first day: what is won before it does not count.
+    pub from: Date,
     /// The day after the period's last.
     pub to: Date,
     /// What is there: wins, or money.
@@ -81,11 +83,6 @@ pub struct Pipeline {
 }
 
 impl Outlook {
-    /// Days from now to the end.
-    pub fn days_left(&self) -> i64 {
-        days_between(self.today, self.to).max(0)
-    }
-
     /// What a win is worth.
     pub fn mean_value(&self) -> f64 {
         match &self.values {
@@ -105,17 +102,25 @@ impl Outlook {
 
     /// The share of a day's new ones, of those that are won at all, that is won in time.
     pub fn in_time(&self, day: Date) -> f64 {
-        self.conversion.lag_share(days_between(day, self.to) - 1)
+        let by = |end: Date| self.conversion.lag_share(days_between(day, end) - 1);
+        by(self.to) - by(self.from)
+    }
+
+    /// The chance that an open one is won within the period.
+    pub fn chance(&self, open: &Open) -> f64 {
+        let by = |end: Date| match days_between(self.today, end) - 1 {
+            days if days >= 0 => self.conversion.chance(open.age_days, days),
+            _ => 0.0,
+        };
+        (by(self.to) - by(self.from)).max(0.0)
     }
 
     /// The rest in expectation.
     pub fn pipeline(&self) -> Pipeline {
         let (rate, value) = (self.conversion.rate(), self.mean_value());
-        let left = self.days_left();
-        let chance = |open: &Open| self.conversion.chance(open.age_days, left - 1);
         let open: f64 = self.open.iter().map(|open| self.value_of(open)).sum();
         let expected_open: f64 =
-            self.open.iter().map(|open| chance(open) * self.value_of(open)).sum();
+            self.open.iter().map(|open| self.chance(open) * self.value_of(open)).sum();
         let brings = |count: fn(&Intake) -> f64| -> f64 {
             self.intake.iter().map(|day| count(day) * rate * self.in_time(day.day) * value).sum()
         };
@@ -176,6 +181,7 @@ mod tests {
         });
         Outlook {
             today: date(2026, 6, 10),
+            from: date(2026, 6, 1),
             to: date(2026, 7, 1),
             actual,
             goal,
@@ -207,6 +213,19 @@ mod tests {
         assert_eq!(pipeline.last_possible_day, Some(date(2026, 6, 26)));
         let reached = outlook(2_000.0, 1_000.0).pipeline();
         assert_eq!((reached.coverage, reached.coverage_needed), (None, None));
+    }
+
+    #[test]
+    fn what_is_won_before_the_period_does_not_count() {
+        let mut outlook = outlook(0.0, 1_000.0);
+        let whole = outlook.pipeline();
+        outlook.from = date(2026, 6, 21);
+        // Of the ten days before it, and of the ten after it.
+        let later = outlook.pipeline();
+        let open = 100.0 * 0.075 + 100.0 * 0.075 / 0.65;
+        assert!((later.expected_open - open).abs() < 1e-9, "{later:?} {whole:?}");
+        let before: f64 = (0..10).map(|left| 2.0 * 0.3 * f64::from(left) / 40.0 * 100.0).sum();
+        assert!((whole.expected_new - later.expected_new - before).abs() < 1e-9);
     }
 
     proptest! {

@@ -56,6 +56,32 @@ impl State {
     }
 }
 
+/// What a goal's stage would have to show by the plan that was approved first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Baseline {
+    /// The version of the plan.
+    pub version: i64,
+    /// What was wanted in all.
+    pub goal_value: Decimal,
+    /// What should be there by now.
+    pub plan_to_date: f64,
+}
+
+/// The baseline of a row, by the goal as it was approved.
+pub fn baseline(
+    row: &PaceRow,
+    version: i64,
+    approved: &GoalPlan,
+    calendar: &BusinessCalendar,
+) -> Option<Baseline> {
+    let goal_value = *approved.chain.required.get(&row.metric)?;
+    let curve = approved.curves.get(&row.metric)?;
+    let moved = approved.goal.counts_wins() && row.metric < Metric::Wins;
+    let period = if moved { curve.span()? } else { approved.goal.period };
+    let plan_to_date = to_f64(goal_value) * share(curve, period, row.at, calendar);
+    Some(Baseline { version, goal_value, plan_to_date })
+}
+
 /// A goal's stage: what was planned by now and what there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PaceRow {
@@ -89,6 +115,8 @@ pub struct PaceRow {
     pub forecast: Option<Forecast>,
     /// What is still to come, for wins and revenue.
     pub pipeline: Option<Pipeline>,
+    /// The plan that was approved first, where the present one differs from it.
+    pub baseline: Option<Baseline>,
     /// The instant that the figures are cut at.
     pub at: Timestamp,
     /// How far its data is complete.
@@ -176,6 +204,7 @@ fn row(
         judgement: judge(&case, actuals),
         forecast: None,
         pipeline: None,
+        baseline: None,
         at,
         data_as_of: at,
     }
@@ -235,6 +264,13 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
             "opportunities_needed_now": rest.needed_now,
             "last_useful_day": rest.last_useful_day,
             "last_possible_day": rest.last_possible_day,
+        })),
+        "baseline": row.baseline.map(|base| serde_json::json!({
+            "version": base.version,
+            "goal_value": decimal(base.goal_value),
+            "plan_to_date": real(base.plan_to_date),
+            "pace": (base.plan_to_date > 0.0).then(|| to_f64(row.actual) / base.plan_to_date),
+            "gap": real(base.plan_to_date - to_f64(row.actual)),
         })),
         "state": row.state(),
         "p_value": row.judgement.p_value,

@@ -17,6 +17,8 @@ use crate::domain::{
 /// One closing: its key, and the days from creation to closing where the creation is known.
 struct Closing {
     won: bool,
+    /// What it was worth, in the company's currency, where that is known.
+    worth: Option<f64>,
     lag_days: Option<i64>,
 }
 
@@ -30,6 +32,7 @@ pub fn closed(
     since: Option<Date>,
     until: Option<Date>,
     key: impl Fn(&Opportunity) -> Option<Option<String>>,
+    worth: impl Fn(&Opportunity, Date) -> Option<f64>,
 ) -> RateTable {
     let mut all = Vec::new();
     let mut by_key: BTreeMap<Option<String>, Vec<Closing>> = BTreeMap::new();
@@ -45,6 +48,7 @@ pub fn closed(
         }
         let closing = || Closing {
             won: opportunity.outcome == Outcome::Won,
+            worth: worth(opportunity, day),
             lag_days: opportunity.created_at.map(|at| lag_days(at.date(zone), day).max(0)),
         };
         all.push(closing());
@@ -52,8 +56,13 @@ pub fn closed(
             by_key.entry(key.filter(|key| !key.is_empty())).or_default().push(closing());
         }
     }
-    let keyed =
-        |key, closings: &[Closing]| KeyedRow { key, name: None, row: row(closings), cohorts: None };
+    let keyed = |key, closings: &[Closing]| KeyedRow {
+        key,
+        name: None,
+        rate_by_value: rate_by_value(closings),
+        row: row(closings),
+        cohorts: None,
+    };
     let mut table = RateTable {
         from: "opportunity",
         to: "won",
@@ -64,6 +73,16 @@ pub fn closed(
     };
     table.smooth();
     table
+}
+
+/// The value of what was won over that of what closed, of those whose value is known.
+fn rate_by_value(closings: &[Closing]) -> Option<f64> {
+    let sum = |won: bool| -> f64 {
+        let counted = closings.iter().filter(|closing| closing.won || !won);
+        counted.filter_map(|closing| closing.worth).sum()
+    };
+    let all = sum(false);
+    (all > 0.0).then(|| sum(true) / all)
 }
 
 fn row(closings: &[Closing]) -> Row {

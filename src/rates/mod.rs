@@ -2,6 +2,8 @@
 //!
 //! The definitions are those of `docs/STATISTICS.md`; each function names its source.
 
+pub mod assumed;
+pub mod clients;
 pub mod closed;
 pub mod estimate;
 pub mod interval;

@@ -56,6 +56,9 @@ pub struct KeyedRow {
     /// The figures.
     #[serde(flatten)]
     pub row: Row,
+    /// Won value / closed value, on the closed basis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_by_value: Option<f64>,
     /// By month of entry, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cohorts: Option<Vec<CohortRow>>,
@@ -101,6 +104,7 @@ pub fn build(query: &RatesQuery, tallies: &Tallies, total: &Tally, seen_to: Date
         KeyedRow {
             key,
             name: None,
+            rate_by_value: None,
             row: row_of(query, &tally, seen_to),
             cohorts: query.by_month.then(|| cohorts(query, &tally, seen_to)),
         }

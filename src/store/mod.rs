@@ -13,6 +13,7 @@ pub mod forget;
 mod month_cells;
 pub mod open;
 pub mod outbox;
+pub mod plans;
 pub mod records;
 pub mod rollups;
 pub mod schedule;

@@ -350,6 +350,7 @@ fn company(per_day: f64, spread: f64, at: i64, chance: &mut Chance) -> Option<[(
         count_max: recent / 91.0,
     });
     let outlook = Outlook {
+        from: jiff::civil::Date::MIN,
         today: seen_to,
         to: day0.saturating_add((YEAR + QUARTER).days()),
         actual: actual.0,

@@ -1,0 +1,134 @@
+//! The part of `paceline plan` that says whether goals can be reached, and `plan --propose`.
+
+use serde_json::{Value, json};
+
+use super::output;
+use crate::alerts::message::percent;
+use crate::domain::{money::thousands, notice::wrap};
+use crate::evaluate::feasibility::{About, Assumed, Feasibility};
+use crate::rates::assumed::{Past, Verdict};
+
+/// The key of an assumption in the plan file; volumes have none.
+fn key(about: About) -> String {
+    match about {
+        About::Rate(pair) => pair.key().to_owned(),
+        About::DealValue => "average_deal_value".into(),
+        About::SalesCycle => "sales_cycle".into(),
+        About::Volume(metric) => format!("{}_per_business_day", metric.name()),
+    }
+}
+
+fn number(about: About, value: f64, currency: &str) -> String {
+    match about {
+        About::Rate(_) => percent(value),
+        // As exact as the plan has it.
+        About::DealValue => format!("{} {currency}", thousands(&format!("{value:.0}"))),
+        About::SalesCycle => format!("{value:.0} days"),
+        About::Volume(metric) => format!("{value:.1} {} a business day", metric.title()),
+    }
+}
+
+/// What the past says of an assumption, in a sentence.
+pub fn sentence(assumed: &Assumed, currency: &str) -> String {
+    let of = |value: f64| number(assumed.about, value, currency);
+    let title = match assumed.about {
+        About::Rate(pair) => format!("{} ", pair.title()),
+        About::DealValue => "deal value ".into(),
+        About::SalesCycle => "sales cycle ".into(),
+        About::Volume(_) => String::new(),
+    };
+    let mut text = format!("{title}{}: {}", of(assumed.planned), assumed.verdict.title());
+    let Some(past) = assumed.past else {
+        text.push_str(", too few are known");
+        return text;
+    };
+    text.push_str("; ");
+    text.push_str(&match assumed.about {
+        About::Volume(_) => {
+            format!("{} now, {} in the busiest month", of(past.value), of(past.high))
+        }
+        About::SalesCycle => {
+            format!("half of the wins take {}", interval(assumed, &past, currency))
+        }
+        _ => format!("measured {}", interval(assumed, &past, currency)),
+    });
+    if let Some((from, best)) = past.best.filter(|_| past.quarters > 1) {
+        text.push_str(&format!("; the best quarter, from {}, had {}", from, of(best)));
+    }
+    text
+}
+
+fn interval(assumed: &Assumed, past: &Past, currency: &str) -> String {
+    let of = |value: f64| number(assumed.about, value, currency);
+    let within = assumed.window_days.map_or(String::new(), |days| format!(" within {days} days"));
+    let (low, high, many) = (of(past.low), of(past.high), past.of);
+    format!("{} ({low} to {high}) of {many}{within}", of(past.value))
+}
+
+/// The goal's chance and what the plan assumes.
+pub fn text(feasibility: &Feasibility, currency: &str) -> String {
+    let mut out = String::from("Can it be reached?\n");
+    let line = match (feasibility.at_planned_volumes, feasibility.at_present_volumes) {
+        (Some(planned), Some(present)) => format!(
+            "At the measured rates and values: with the planned volumes in {} of all cases, with \
+             the present ones in {}.",
+            percent(planned),
+            percent(present)
+        ),
+        (_, Some(present)) => {
+            format!("With the present volumes in {} of all cases.", percent(present))
+        }
+        _ => "Too little is known for a chance.".into(),
+    };
+    wrap(&mut out, "  ", &line, output::COLUMNS);
+    for assumed in &feasibility.assumptions {
+        wrap(&mut out, "  ", &format!("{}.", sentence(assumed, currency)), output::COLUMNS);
+    }
+    out.push('\n');
+    out
+}
+
+/// The same for programs.
+pub fn json(feasibility: &Feasibility) -> Value {
+    let assumption = |assumed: &Assumed| {
+        let past = assumed.past.map(|past| {
+            json!({
+                "value": past.value, "low": past.low, "high": past.high, "of": past.of,
+                "best": past.best.map(|(from, value)| json!({"from": from, "value": value})),
+                "quarters": past.quarters,
+            })
+        });
+        json!({
+            "assumption": key(assumed.about),
+            "planned": assumed.planned,
+            "measured": past,
+            "window_days": assumed.window_days,
+            "verdict": assumed.verdict,
+        })
+    };
+    json!({
+        "at_planned_volumes": feasibility.at_planned_volumes,
+        "at_present_volumes": feasibility.at_present_volumes,
+        "assumptions": feasibility.assumptions.iter().map(assumption).collect::<Vec<_>>(),
+    })
+}
+
+/// The lines to put into the plan file, each with its evidence.
+pub fn changes(feasibility: &Feasibility, currency: &str) -> String {
+    let mut out = String::new();
+    for assumed in &feasibility.assumptions {
+        let wanted = assumed.verdict.is_doubtful() || assumed.verdict == Verdict::Careful;
+        let Some(past) = assumed.past.filter(|_| wanted) else { continue };
+        let value = match assumed.about {
+            About::Rate(_) => format!("{:.4}", past.value),
+            About::DealValue => format!("{:.2}", past.value),
+            About::SalesCycle => format!("\"{:.0}d\"", past.value),
+            About::Volume(_) => continue,
+        };
+        let mut comment = String::new();
+        wrap(&mut comment, "# ", &sentence(assumed, currency), output::COLUMNS);
+        out.push_str(&comment.replace("\n  ", "\n# "));
+        out.push_str(&format!("{} = {value}\n", key(assumed.about)));
+    }
+    out
+}
