@@ -13,9 +13,9 @@ use crate::domain::{
 use crate::evaluate::{
     Snapshot,
     diagnosing::{Diagnosis, diagnose},
+    questioning::questions,
 };
 use crate::forecast::Pipeline;
-use crate::handoff::{Verdict, summarise};
 
 /// Reasons that are shown.
 const REASONS_MAX: usize = 6;
@@ -26,8 +26,7 @@ pub async fn run(global: &Global) -> CliResult {
     let clock = global.clock().now();
     let snapshot = Snapshot::load(&settings, &store, clock, None).await?;
     let found = diagnose(&snapshot).await?;
-    let ledger = snapshot.ledger().await?;
-    let followups = summarise(ledger.rows.iter());
+    let asked = questions(&snapshot).await?;
     let currency = &settings.company.currency;
     if global.format == Format::Json {
         let goals: Vec<Value> = found.iter().map(|one| one_json(one, currency)).collect();
@@ -35,11 +34,7 @@ pub async fn run(global: &Global) -> CliResult {
             "as_of": clock,
             "data_as_of": snapshot.data_as_of_all(),
             "goals": goals,
-            "followups": {
-                "handed_off": followups.handed_off,
-                "in_time_share": followups.in_time_share(),
-                "overdue": followups.count(Verdict::Overdue),
-            },
+            "questions": asked,
         }))?;
         return super::plan_in_order(&snapshot.plan_errors);
     }
@@ -50,17 +45,12 @@ pub async fn run(global: &Global) -> CliResult {
         output::text(&one_text(one, currency))?;
     }
     let mut out = String::new();
-    let text = match followups.in_time_share() {
-        None => "Does sales follow up on all of them? No hand-off can be judged yet.".to_owned(),
-        Some(share) => format!(
-            "Does sales follow up on all of them? Of {} hand-offs, {} of those that can be judged were \
-             touched in time; {} are overdue.",
-            count_text(followups.handed_off as f64),
-            percent(share),
-            followups.count(Verdict::Overdue)
-        ),
-    };
-    wrap(&mut out, "", &text, output::COLUMNS);
+    for one in &asked {
+        wrap(&mut out, "", &format!("{} {}.", one.asks, one.answer.title()), output::COLUMNS);
+        for line in &one.says {
+            wrap(&mut out, "  ", line, output::COLUMNS);
+        }
+    }
     output::text(&out)?;
     super::plan_in_order(&snapshot.plan_errors)
 }

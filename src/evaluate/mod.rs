@@ -10,6 +10,8 @@ pub mod digesting;
 pub mod feasibility;
 pub mod forecasting;
 pub mod measuring;
+pub mod questioning;
+pub mod questioning_late;
 pub mod rate_checks;
 pub mod snapshot;
 pub mod tallies;

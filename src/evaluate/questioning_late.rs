@@ -1,0 +1,264 @@
+//! The questions that compare hand-offs and quarters: the criteria, and what late follow-up costs.
+
+use std::collections::HashMap;
+
+use jiff::{Timestamp, ToSpan, civil::Date};
+
+use super::{
+    Snapshot,
+    questioning::{Answer, Question},
+    snapshot::EvaluateError,
+    tallies::{cut_of, total},
+};
+use crate::alerts::message::{amount, count_text, percent};
+use crate::diagnose::criteria::{Change, Criteria, Share, judge};
+use crate::diagnose::late::{Comparison, Seen, compare};
+use crate::domain::{
+    number::to_f64,
+    period::{Every, Period},
+    stage::{Metric, Stage},
+};
+use crate::handoff::{Ledger, Verdict, ledger::HandOff};
+use crate::rates::{Tally, measured::horizon_days};
+
+/// Quarters that are looked at, and those before them that they are compared with.
+const QUARTERS: (usize, usize) = (2, 4);
+
+/// Whether too few or too many pass.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn criteria(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Question, EvaluateError> {
+    let mut asked = Question {
+        name: "criteria",
+        asks: "Do the criteria of an opportunity fit?",
+        owner: "marketing and sales",
+        answer: Answer::NotDecidable,
+        says: Vec::new(),
+    };
+    let uses_mqls =
+        snapshot.plans.iter().any(|plan| plan.chain.required.contains_key(&Metric::Mqls));
+    let first = if uses_mqls { Stage::Mql } else { Stage::Lead };
+    let (Ok(cut), Ok(_)) = (
+        cut_of(snapshot, Stage::Opportunity, Stage::Won),
+        cut_of(snapshot, first, Stage::Opportunity),
+    ) else {
+        return Ok(asked);
+    };
+    let company = &snapshot.settings.company;
+    let today = company.zone.to_datetime(cut).date();
+    let wins = total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
+    let passes = total(snapshot, first, Stage::Opportunity, cut).await?;
+    let window = horizon_days(&wins, today);
+    let Some((before, lately)) = spans(snapshot, today.saturating_sub(window.days())) else {
+        return Ok(asked);
+    };
+    let change = |tally: &Tally, window: i64| {
+        let of = |period: Period| {
+            let row = tally.between(period.from, period.to).row(Some(window), today);
+            Share { share: row.rate.unwrap_or(0.0), size: row.size }
+        };
+        Change { before: of(before), lately: of(lately) }
+    };
+    let (pass, won) =
+        (change(&passes, horizon_days(&passes, today).min(window)), change(&wins, window));
+    let zone = &company.zone;
+    let in_time = |period: Period| {
+        let of_period = ledger
+            .rows
+            .iter()
+            .filter(|row| period.contains(zone.to_datetime(row.handed_off_at).date()));
+        let summary = crate::handoff::summarise(of_period);
+        let judged: usize = [Verdict::InTime, Verdict::Late, Verdict::Overdue]
+            .into_iter()
+            .map(|verdict| summary.count(verdict))
+            .sum();
+        Share { share: summary.in_time_share().unwrap_or(0.0), size: judged as f64 }
+    };
+    let follow_up = Change { before: in_time(before), lately: in_time(lately) };
+    let text = |change: &Change| {
+        let (before, lately) = (change.before, change.lately);
+        format!(
+            "{} of {} before, {} of {} since {}",
+            percent(before.share),
+            count_text(before.size.round()),
+            percent(lately.share),
+            count_text(lately.size.round()),
+            period_from(&lately_from(snapshot, today, window))
+        )
+    };
+    asked.says.push(format!("{} to opportunity: {}", first.name(), text(&pass)));
+    asked.says.push(format!("opportunity to won: {}", text(&won)));
+    let judged = judge(&pass, &won, Some(&follow_up));
+    asked.answer = match judged {
+        Criteria::NotDecidable => Answer::NotDecidable,
+        Criteria::Fit => Answer::Yes,
+        _ => Answer::No,
+    };
+    asked.says.extend(match judged {
+        Criteria::TooTight => Some("too tight: fewer pass, and more of them are won".to_owned()),
+        Criteria::TooLoose => Some("too loose: more pass, and fewer of them are won".to_owned()),
+        Criteria::LooseOrSlow => {
+            Some("too loose, or followed up too slowly: both got worse".to_owned())
+        }
+        _ => None,
+    });
+    Ok(asked)
+}
+
+fn period_from(day: &Option<Date>) -> String {
+    day.map_or_else(String::new, |day| day.to_string())
+}
+
+fn lately_from(snapshot: &Snapshot<'_>, today: Date, window: i64) -> Option<Date> {
+    spans(snapshot, today.saturating_sub(window.days())).map(|(_, lately)| lately.from)
+}
+
+/// The quarters that are wholly grown by a day: the latest, and those before them.
+fn spans(snapshot: &Snapshot<'_>, grown: Date) -> Option<(Period, Period)> {
+    let fiscal = snapshot.settings.company.fiscal_start;
+    let mut from = Every::Quarter.cell(grown, fiscal).from;
+    let end = from;
+    let back = |from: Date| Some(Every::Quarter.cell(from.yesterday().ok()?, fiscal).from);
+    for _ in 0..QUARTERS.0 {
+        from = back(from)?;
+    }
+    let lately = Period { from, to: end };
+    for _ in 0..QUARTERS.1 {
+        from = back(from)?;
+    }
+    Some((Period { from, to: lately.from }, lately))
+}
+
+/// What late follow-up costs here.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn cost_of_late(
+    snapshot: &Snapshot<'_>,
+    ledger: &Ledger,
+) -> Result<Question, EvaluateError> {
+    let mut asked = Question {
+        name: "late_follow_up",
+        asks: "Does late follow-up cost deals here?",
+        owner: "sales",
+        answer: Answer::NotDecidable,
+        says: Vec::new(),
+    };
+    let Ok(cut) = cut_of(snapshot, Stage::Opportunity, Stage::Won) else { return Ok(asked) };
+    let zone = &snapshot.settings.company.zone;
+    let today = zone.to_datetime(cut).date();
+    let wins = total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
+    let window = horizon_days(&wins, today);
+    let judged: Vec<(&HandOff, bool)> = grown(snapshot, ledger, cut, window);
+    // The hour of the week first; where that leaves too few, the channel alone.
+    let by_hour = compare(&seen(snapshot, &judged, true));
+    let (found, within) = match by_hour {
+        Some(found) => (Some(found), "the same channel and hour of the week"),
+        None => (compare(&seen(snapshot, &judged, false)), "the same channel"),
+    };
+    let Some(found) = found else {
+        asked.says.push("too few late or prompt hand-offs are comparable".into());
+        return Ok(asked);
+    };
+    asked.says.push(format!(
+        "within {within}, {} prompt ones are won {} points more often than {} late ones within \
+         {window} days ({} to {})",
+        found.prompt,
+        points(found.difference),
+        found.late,
+        points(found.low),
+        points(found.high)
+    ));
+    asked.answer = if found.is_decided() && found.difference > 0.0 {
+        asked.says.push(cost(snapshot, ledger, &found, cut, today));
+        Answer::Yes
+    } else {
+        asked.says.push("a cost is not shown by this data".into());
+        Answer::NotDecidable
+    };
+    Ok(asked)
+}
+
+fn points(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
+}
+
+/// First hand-offs that can be judged and were seen for the whole window, and whether they were won in it.
+fn grown<'a>(
+    snapshot: &Snapshot<'_>,
+    ledger: &'a Ledger,
+    cut: Timestamp,
+    window: i64,
+) -> Vec<(&'a HandOff, bool)> {
+    let zone = &snapshot.settings.company.zone;
+    let day = |at: Timestamp| zone.to_datetime(at).date();
+    let last = day(cut).saturating_sub(window.days());
+    let seen = |row: &&HandOff| row.sequence == 1 && !row.deleted && day(row.handed_off_at) <= last;
+    let judged =
+        |row: &&HandOff| matches!(row.verdict, Verdict::InTime | Verdict::Late | Verdict::Overdue);
+    let won = |row: &'a HandOff| {
+        let deal = snapshot.facts.opportunities.get(&row.opportunity)?;
+        let won = deal.won_at().filter(|at| at.is_seen(cut, zone)).map(|at| at.date(zone));
+        let by = day(row.handed_off_at).saturating_add(window.days());
+        Some((row, won.is_some_and(|won| won <= by)))
+    };
+    ledger.rows.iter().filter(seen).filter(judged).filter_map(won).collect()
+}
+
+fn seen(snapshot: &Snapshot<'_>, judged: &[(&HandOff, bool)], by_hour: bool) -> Vec<Seen> {
+    let company = &snapshot.settings.company;
+    let mut hours: HashMap<Timestamp, String> = HashMap::new();
+    let one = |(row, won): &(&HandOff, bool)| {
+        let channel = row.channel.as_deref().unwrap_or_default();
+        let channel = snapshot.settings.channels.channel(channel);
+        let hour = hours.entry(row.handed_off_at).or_insert_with(|| {
+            let local = company.zone.to_datetime(row.handed_off_at);
+            format!("{:?} {}", local.weekday(), local.hour())
+        });
+        let stratum = if by_hour { format!("{channel} {hour}") } else { channel.to_owned() };
+        Seen { stratum, prompt: row.verdict == Verdict::InTime, won: *won }
+    };
+    judged.iter().map(one).collect()
+}
+
+/// What the late ones of the last year would have brought.
+fn cost(
+    snapshot: &Snapshot<'_>,
+    ledger: &Ledger,
+    found: &Comparison,
+    cut: Timestamp,
+    today: Date,
+) -> String {
+    let zone = &snapshot.settings.company.zone;
+    let year = today.saturating_sub(1.year());
+    let late = ledger.rows.iter().filter(|row| {
+        matches!(row.verdict, Verdict::Late | Verdict::Overdue)
+            && zone.to_datetime(row.handed_off_at).date() > year
+    });
+    let late = late.count() as f64;
+    let values: Vec<f64> = snapshot
+        .actuals(None)
+        .opportunities(cut)
+        .filter_map(|deal| {
+            let day = deal.won_at().filter(|at| at.is_seen(cut, zone))?.date(zone);
+            let convert = &snapshot.settings.currency;
+            let value = convert.convert(deal.amount?, deal.currency.as_deref(), day)?;
+            (day > year).then(|| to_f64(value))
+        })
+        .collect();
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let currency = &snapshot.settings.company.currency;
+    let money = |deals: f64| amount(Metric::Revenue, deals * mean, currency);
+    let lost = |difference: f64| late * difference;
+    format!(
+        "the {} late ones of the last year cost about {:.1} deals ({:.1} to {:.1}), {} ({} to {})",
+        count_text(late),
+        lost(found.difference),
+        lost(found.low),
+        lost(found.high),
+        money(lost(found.difference)),
+        money(lost(found.low)),
+        money(lost(found.high))
+    )
+}
