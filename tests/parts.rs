@@ -1,5 +1,5 @@
 //! Goals of a part and parts of a goal: what belongs to them, that shares add up, and that a part that
-//! dries up is told even where the whole does not show it.
+//! dries up is told even where the whole does not show it. And what stands beside the chain.
 
 mod support;
 
@@ -9,7 +9,7 @@ use paceline::clock::Clock;
 use paceline::config::{document::Document, plan_file};
 use paceline::daemon::sync_source;
 use paceline::domain::{BusinessCalendar, Metric, number::to_f64};
-use paceline::evaluate::{Snapshot, alerting::findings};
+use paceline::evaluate::{Snapshot, alerting::findings, targeting};
 use paceline::pacing::{PaceRow, State};
 use paceline::plan::{GoalPlan, Measured, lay_out, parts};
 use paceline::store::Store;
@@ -209,4 +209,67 @@ proptest! {
             }
         }
     }
+}
+
+const SENT: &str = r#"
+[company]
+name = "C"
+time_zone = "UTC"
+[source.mail]
+kind = "csv"
+[[source.mail.file]]
+path = "sends.csv"
+object = "email_send"
+columns = { id = "id", campaign = "campaign", at = "at", count = "count" }
+[[source.mail.file]]
+path = "positions.csv"
+object = "ranking"
+columns = { keyword = "keyword", at = "at", position = "position" }
+[plan]
+file = "plan.toml"
+"#;
+
+#[tokio::test]
+async fn mails_and_positions_stand_beside_the_chain() {
+    let (folder, settings) = settings_of(SENT);
+    write(
+        folder.path(),
+        "sends.csv",
+        "id,campaign,at,count\n1,c17,2026-10-05,4000\n2,c17,2026-11-02,4500\n3,c18,2026-11-03,900\n",
+    );
+    let weeks = (0..8).map(|week| {
+        let day = date(2026, 10, 12).saturating_add(jiff::Span::new().weeks(week));
+        format!("racks,{day},{}\n", 12 - week)
+    });
+    write(
+        folder.path(),
+        "positions.csv",
+        &format!("keyword,at,position\n{}", weeks.collect::<String>()),
+    );
+    let days = "from = \"2026-10-01\"\nto = \"2027-01-01\"\n";
+    let plan = format!(
+        "[[target]]\nname = \"mailing\"\n{days}emails = 12_000\ncampaign = \"c17\"\n\
+         [[target]]\nname = \"first\"\n{days}keyword = \"racks\"\nposition = 1\n"
+    );
+    write(folder.path(), "plan.toml", &plan);
+    let store = Store::open(&settings.database).await.unwrap();
+    let clock = Clock::Fixed(instant("2026-12-07T00:00:00Z"));
+    sync_source(&settings, &store, &clock, "mail", Full::No, &|_| {}).await.unwrap();
+    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let rows = targeting::targets(&snapshot).await.unwrap();
+    let texts: Vec<String> = rows.iter().map(targeting::sentence).collect();
+    assert_eq!(
+        texts,
+        [
+            "mailing: 8,500 of 12,000 mails by Thu 31 Dec, 8,546 by now: at risk",
+            "first: position 5.0, 1 wanted by Thu 31 Dec, 1.0 then by its trend: on track",
+        ]
+    );
+    write(
+        folder.path(),
+        "plan.toml",
+        &format!("[[target]]\nname = \"both\"\n{days}emails = 5\nposition = 1\n"),
+    );
+    let error = plan_file::load_targets(settings.plan.as_ref().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("a target is one thing") && error.contains("plan.toml:2"), "{error}");
 }

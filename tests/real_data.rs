@@ -221,9 +221,15 @@ async fn maven_win_rates_of_what_closed_agree_by_product_and_quarter() {
     let snapshot = Snapshot::load(&settings, &store, clock, None).await.unwrap();
     let zone = &settings.company.zone;
     let reference = reference(&data, "maven.json");
-    let by_product = closed::closed(&snapshot.facts, clock, zone, None, None, |o| {
-        Some(o.segment.clone().map(|p| if p == "GTXPro" { "GTX Pro".into() } else { p }))
-    });
+    let by_product = closed::closed(
+        &snapshot.facts,
+        clock,
+        zone,
+        None,
+        None,
+        |o| Some(o.segment.clone().map(|p| if p == "GTXPro" { "GTX Pro".into() } else { p })),
+        |_, _| None,
+    );
     let products = reference["win_rate_by"]["product"].as_object().unwrap();
     assert_eq!(by_product.rows.len(), products.len());
     for row in &by_product.rows {
@@ -235,8 +241,15 @@ async fn maven_win_rates_of_what_closed_agree_by_product_and_quarter() {
         let number: i8 = quarter[6..].parse().unwrap();
         let since = jiff::civil::date(2017, number * 3 - 2, 1);
         let until = since.saturating_add(jiff::Span::new().months(3));
-        let table =
-            closed::closed(&snapshot.facts, clock, zone, Some(since), Some(until), |_| None);
+        let table = closed::closed(
+            &snapshot.facts,
+            clock,
+            zone,
+            Some(since),
+            Some(until),
+            |_| None,
+            |_, _| None,
+        );
         compare_closed(&table.total.row, answer, quarter);
     }
 }

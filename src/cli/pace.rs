@@ -8,7 +8,7 @@ use crate::alerts::{
     outlook::{forecast_text, pipeline_text},
 };
 use crate::domain::{notice::wrap, number::to_f64, stage::Metric};
-use crate::evaluate::Snapshot;
+use crate::evaluate::{Snapshot, targeting};
 use crate::pacing::{PaceRow, State, row_json};
 
 #[derive(Debug, clap::Args)]
@@ -27,11 +27,14 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     let currency = &settings.company.currency;
     let data_as_of = rows.iter().map(|row| row.data_as_of).min();
     let unmeasured = unmeasured(&snapshot, &rows);
+    let targets = targeting::targets(&snapshot).await?;
     match global.format {
         Format::Json => {
             let rows: Vec<_> = rows.iter().map(|row| row_json(row, currency)).collect();
             output::json(&json!({
-                "as_of": clock, "data_as_of": data_as_of, "rows": rows, "unmeasured": unmeasured,
+                "as_of": clock, "data_as_of": data_as_of, "rows": rows,
+                "targets": targets.iter().map(targeting::json).collect::<Vec<_>>(),
+                "unmeasured": unmeasured,
             }))?;
         }
         Format::Csv => table(&rows, currency).csv()?,
@@ -40,6 +43,11 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
                 rows.iter().filter(|row| row.is_telling()).cloned().collect();
             output::text(&grouped(table(&telling, currency)).text())?;
             output::text(&outlook_lines(&rows, currency))?;
+            let mut out = String::new();
+            for row in &targets {
+                wrap(&mut out, "", &targeting::sentence(row), output::COLUMNS);
+            }
+            output::text(&out)?;
             output::text(&closing_line(&rows, &unmeasured))?;
         }
     }

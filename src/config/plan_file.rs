@@ -13,7 +13,10 @@ use crate::domain::{
     scope::{Part, REST, Scope},
     stage::Metric,
 };
-use crate::plan::{Assume, Given, Goal, Lag, Pair, ValueBasis};
+use crate::plan::{
+    Assume, Given, Goal, Lag, Pair, ValueBasis,
+    target::{Target, Wanted},
+};
 
 /// Reads the goals of a plan file.
 ///
@@ -21,6 +24,14 @@ use crate::plan::{Assume, Given, Goal, Lag, Pair, ValueBasis};
 /// Every problem, with its place and its mend.
 pub fn load(file: &Path) -> Result<Vec<Goal>, Problems> {
     from_document(&Document::load(file, None)?)
+}
+
+/// Reads the targets of a plan file.
+///
+/// # Errors
+/// Every problem, with its place and its mend.
+pub fn load_targets(file: &Path) -> Result<Vec<Target>, Problems> {
+    Ok(read(&Document::load(file, None)?)?.1)
 }
 
 /// The text of a plan file; nothing where it cannot be read, which [`load`] tells.
@@ -33,10 +44,15 @@ pub fn text(file: &Path) -> String {
 /// # Errors
 /// Every problem, with its place and its mend.
 pub fn from_document(document: &Document) -> Result<Vec<Goal>, Problems> {
+    Ok(read(document)?.0)
+}
+
+fn read(document: &Document) -> Result<(Vec<Goal>, Vec<Target>), Problems> {
     let problems = RefCell::default();
     let root = Reader::root(document, &problems);
     let goals: Vec<Goal> = root.array("goal").iter().filter_map(read_goal).collect();
-    if !root.has("goal") {
+    let targets: Vec<Target> = root.array("target").iter().filter_map(read_target_table).collect();
+    if !root.has("goal") && !root.has("target") {
         root.problem(
             "goal",
             "the plan has no goal",
@@ -54,7 +70,7 @@ pub fn from_document(document: &Document) -> Result<Vec<Goal>, Problems> {
         }
     }
     let found = problems.into_inner();
-    if found.is_empty() { Ok(goals) } else { Err(Problems(found)) }
+    if found.is_empty() { Ok((goals, targets)) } else { Err(Problems(found)) }
 }
 
 fn read_goal(table: &Reader<'_>) -> Option<Goal> {
@@ -88,6 +104,34 @@ fn read_goal(table: &Reader<'_>) -> Option<Goal> {
         assume,
         place: table.place("name"),
     })
+}
+
+/// `[[target]]`: mails to be sent, or a position for a keyword.
+fn read_target_table(table: &Reader<'_>) -> Option<Target> {
+    let name = table.required("name", "name = \"autumn mailing\"", table.text("name"));
+    let period = read_period(table);
+    let emails = table.parsed("emails", "a whole number above 0", |text| {
+        text.replace('_', "").parse::<u64>().ok().filter(|count| *count > 0)
+    });
+    let campaign = table.text("campaign");
+    let keyword = table.text("keyword");
+    let position = table.parsed("position", "a position from 1 on", |text| {
+        text.parse::<f64>().ok().filter(|position| *position >= 1.0)
+    });
+    table.finish();
+    let wanted = match (emails, keyword, position) {
+        (Some(count), None, None) => Some(Wanted::Emails { campaign, count }),
+        (None, Some(keyword), Some(position)) if campaign.is_none() => {
+            Some(Wanted::Position { keyword, position })
+        }
+        _ => {
+            let mend = "write `emails = 12000`, where you like with `campaign = \"…\"`, or \
+                        `keyword = \"…\"` with `position = 1`";
+            table.problem("name", "a target is one thing", mend);
+            None
+        }
+    };
+    Some(Target { name: name?, wanted: wanted?, period: period?, place: table.place("name") })
 }
 
 fn read_period(table: &Reader<'_>) -> Option<Period> {

@@ -52,6 +52,8 @@ pub struct Parts<'a> {
     pub tables: &'a [RateTable],
     /// Alerts with what happened to them in the week.
     pub alerts: Vec<AlertLine>,
+    /// How mails and positions stand, in sentences.
+    pub targets: Vec<String>,
     /// How far the data is complete.
     pub data_as_of: Option<Timestamp>,
     /// Source -> how far.
@@ -84,7 +86,10 @@ pub fn build(parts: Parts<'_>) -> Digest {
         data_as_of_text: complete,
         actions: actions(&parts),
         goals: telling(&parts.now).map(|row| goal_line(row, parts.currency)).collect(),
-        outlooks: outlooks(parts.now.pace, parts.currency),
+        outlooks: outlooks(parts.now.pace, parts.currency)
+            .into_iter()
+            .chain(parts.targets.iter().cloned())
+            .collect(),
         rates: rate_lines(&parts),
         followups: followups(&parts),
         changed: changed(&parts),

@@ -6,6 +6,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{
     Snapshot, alerting::findings, rate_checks::rate_checks, snapshot::EvaluateError, tallies,
+    targeting,
 };
 use crate::alerts::{Finding, RateCheck, lifecycle::Kind};
 use crate::config::Settings;
@@ -92,6 +93,7 @@ struct Figures {
     rates: Vec<RateCheck>,
     ledger: Ledger,
     findings: Vec<Finding>,
+    targets: Vec<String>,
 }
 
 async fn figures(snapshot: &Snapshot<'_>) -> Result<Figures, EvaluateError> {
@@ -103,6 +105,7 @@ async fn figures(snapshot: &Snapshot<'_>) -> Result<Figures, EvaluateError> {
         rates: rate_checks(snapshot).await?,
         ledger: snapshot.ledger().await?,
         findings,
+        targets: targeting::targets(snapshot).await?.iter().map(targeting::sentence).collect(),
     })
 }
 
@@ -153,6 +156,7 @@ async fn build_at(
         tables: &tables,
         alerts: alert_lines(&now, week).await?,
         data_as_of,
+        targets: figures_now.targets.clone(),
         sources: &now.completeness.complete_to,
         faults: &faults,
         notes,

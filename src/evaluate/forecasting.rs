@@ -180,7 +180,7 @@ fn flow(
 }
 
 impl Prospects {
-    /// Adds to a row how its period may end, and what that means for its state.
+    /// Adds to a row how its period may end, also before it has begun, and what that means for its state.
     pub fn extend(
         &self,
         row: &mut PaceRow,
@@ -189,7 +189,7 @@ impl Prospects {
         calendar: &BusinessCalendar,
     ) {
         let today = calendar.zone.to_datetime(row.at).date();
-        if today < row.period.from || today >= row.period.to || row.goal_value.is_zero() {
+        if today >= row.period.to || row.goal_value.is_zero() {
             return;
         }
         let goal = to_f64(row.goal_value);
@@ -205,9 +205,10 @@ impl Prospects {
             row.pipeline = Some(pipeline);
         } else if let Some(flow) = self.flows.get(&row.metric).filter(|flow| flow.seen > 0.0) {
             let running = 1.0 - calendar.share_over(today, row.at);
-            let running = if calendar.is_business_day(today) { running } else { 0.0 };
-            let tomorrow = today.tomorrow().unwrap_or(today);
-            let days = calendar.business_days(tomorrow, row.period.to).count() as f64 + running;
+            let begun = today >= row.period.from && calendar.is_business_day(today);
+            let running = if begun { running } else { 0.0 };
+            let next = today.tomorrow().unwrap_or(today).max(row.period.from);
+            let days = calendar.business_days(next, row.period.to).count() as f64 + running;
             let mean = flow.per_day * days;
             let actual = to_f64(row.actual);
             row.forecast =

@@ -15,6 +15,7 @@ pub mod questioning_late;
 pub mod rate_checks;
 pub mod snapshot;
 pub mod tallies;
+pub mod targeting;
 pub mod versions;
 
 pub use board::Board;

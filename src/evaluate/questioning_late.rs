@@ -18,11 +18,25 @@ use crate::domain::{
     period::{Every, Period},
     stage::{Metric, Stage},
 };
-use crate::handoff::{Ledger, Verdict, ledger::HandOff};
+use crate::handoff::{Ledger, Verdict, ledger::HandOff, summarise};
 use crate::rates::{Tally, measured::horizon_days};
 
 /// Quarters that are looked at, and those before them that they are compared with.
 const QUARTERS: (usize, usize) = (2, 4);
+
+/// How shares moved from some quarters to the next ones.
+struct Moved {
+    /// Whose share passes.
+    first: Stage,
+    /// The first day of the later quarters.
+    since: Date,
+    /// Of `first`, who became an opportunity.
+    pass: Change,
+    /// Of opportunities, which were won.
+    won: Change,
+    /// Of hand-offs, which were touched in time.
+    in_time: Change,
+}
 
 /// Whether too few or too many pass.
 ///
@@ -36,46 +50,7 @@ pub async fn criteria(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Questi
         answer: Answer::NotDecidable,
         says: Vec::new(),
     };
-    let uses_mqls =
-        snapshot.plans.iter().any(|plan| plan.chain.required.contains_key(&Metric::Mqls));
-    let first = if uses_mqls { Stage::Mql } else { Stage::Lead };
-    let (Ok(cut), Ok(_)) = (
-        cut_of(snapshot, Stage::Opportunity, Stage::Won),
-        cut_of(snapshot, first, Stage::Opportunity),
-    ) else {
-        return Ok(asked);
-    };
-    let company = &snapshot.settings.company;
-    let today = company.zone.to_datetime(cut).date();
-    let wins = total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
-    let passes = total(snapshot, first, Stage::Opportunity, cut).await?;
-    let window = horizon_days(&wins, today);
-    let Some((before, lately)) = spans(snapshot, today.saturating_sub(window.days())) else {
-        return Ok(asked);
-    };
-    let change = |tally: &Tally, window: i64| {
-        let of = |period: Period| {
-            let row = tally.between(period.from, period.to).row(Some(window), today);
-            Share { share: row.rate.unwrap_or(0.0), size: row.size }
-        };
-        Change { before: of(before), lately: of(lately) }
-    };
-    let (pass, won) =
-        (change(&passes, horizon_days(&passes, today).min(window)), change(&wins, window));
-    let zone = &company.zone;
-    let in_time = |period: Period| {
-        let of_period = ledger
-            .rows
-            .iter()
-            .filter(|row| period.contains(zone.to_datetime(row.handed_off_at).date()));
-        let summary = crate::handoff::summarise(of_period);
-        let judged: usize = [Verdict::InTime, Verdict::Late, Verdict::Overdue]
-            .into_iter()
-            .map(|verdict| summary.count(verdict))
-            .sum();
-        Share { share: summary.in_time_share().unwrap_or(0.0), size: judged as f64 }
-    };
-    let follow_up = Change { before: in_time(before), lately: in_time(lately) };
+    let Some(moved) = moved(snapshot, ledger).await? else { return Ok(asked) };
     let text = |change: &Change| {
         let (before, lately) = (change.before, change.lately);
         format!(
@@ -84,34 +59,63 @@ pub async fn criteria(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Questi
             count_text(before.size.round()),
             percent(lately.share),
             count_text(lately.size.round()),
-            period_from(&lately_from(snapshot, today, window))
+            moved.since
         )
     };
-    asked.says.push(format!("{} to opportunity: {}", first.name(), text(&pass)));
-    asked.says.push(format!("opportunity to won: {}", text(&won)));
-    let judged = judge(&pass, &won, Some(&follow_up));
-    asked.answer = match judged {
-        Criteria::NotDecidable => Answer::NotDecidable,
-        Criteria::Fit => Answer::Yes,
-        _ => Answer::No,
-    };
-    asked.says.extend(match judged {
-        Criteria::TooTight => Some("too tight: fewer pass, and more of them are won".to_owned()),
-        Criteria::TooLoose => Some("too loose: more pass, and fewer of them are won".to_owned()),
+    asked.says.push(format!("{} to opportunity: {}", moved.first.name(), text(&moved.pass)));
+    asked.says.push(format!("opportunity to won: {}", text(&moved.won)));
+    let (answer, verdict) = match judge(&moved.pass, &moved.won, Some(&moved.in_time)) {
+        Criteria::NotDecidable => (Answer::NotDecidable, None),
+        Criteria::Fit => (Answer::Yes, None),
+        Criteria::TooTight => (Answer::No, Some("too tight: fewer pass, and more of them are won")),
+        Criteria::TooLoose => (Answer::No, Some("too loose: more pass, and fewer of them are won")),
         Criteria::LooseOrSlow => {
-            Some("too loose, or followed up too slowly: both got worse".to_owned())
+            (Answer::No, Some("too loose, or followed up too slowly: both got worse"))
         }
-        _ => None,
-    });
+    };
+    asked.answer = answer;
+    asked.says.extend(verdict.map(str::to_owned));
     Ok(asked)
 }
 
-fn period_from(day: &Option<Date>) -> String {
-    day.map_or_else(String::new, |day| day.to_string())
-}
-
-fn lately_from(snapshot: &Snapshot<'_>, today: Date, window: i64) -> Option<Date> {
-    spans(snapshot, today.saturating_sub(window.days())).map(|(_, lately)| lately.from)
+async fn moved(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Option<Moved>, EvaluateError> {
+    let uses_mqls =
+        snapshot.plans.iter().any(|plan| plan.chain.required.contains_key(&Metric::Mqls));
+    let first = if uses_mqls { Stage::Mql } else { Stage::Lead };
+    let (Ok(cut), Ok(_)) = (
+        cut_of(snapshot, Stage::Opportunity, Stage::Won),
+        cut_of(snapshot, first, Stage::Opportunity),
+    ) else {
+        return Ok(None);
+    };
+    let zone = &snapshot.settings.company.zone;
+    let today = zone.to_datetime(cut).date();
+    let wins = total(snapshot, Stage::Opportunity, Stage::Won, cut).await?;
+    let passes = total(snapshot, first, Stage::Opportunity, cut).await?;
+    let window = horizon_days(&wins, today);
+    let Some((before, lately)) = spans(snapshot, today.saturating_sub(window.days())) else {
+        return Ok(None);
+    };
+    let change = |of: &dyn Fn(Period) -> Share| Change { before: of(before), lately: of(lately) };
+    let rate = |tally: &Tally, window: i64, period: Period| {
+        let row = tally.between(period.from, period.to).row(Some(window), today);
+        Share { share: row.rate.unwrap_or(0.0), size: row.size }
+    };
+    let in_time = |period: Period| {
+        let day = |row: &&HandOff| period.contains(zone.to_datetime(row.handed_off_at).date());
+        let summary = summarise(ledger.rows.iter().filter(day));
+        let judged = [Verdict::InTime, Verdict::Late, Verdict::Overdue];
+        let size: usize = judged.into_iter().map(|verdict| summary.count(verdict)).sum();
+        Share { share: summary.in_time_share().unwrap_or(0.0), size: size as f64 }
+    };
+    let pass_window = horizon_days(&passes, today).min(window);
+    Ok(Some(Moved {
+        first,
+        since: lately.from,
+        pass: change(&|period| rate(&passes, pass_window, period)),
+        won: change(&|period| rate(&wins, window, period)),
+        in_time: change(&in_time),
+    }))
 }
 
 /// The quarters that are wholly grown by a day: the latest, and those before them.

@@ -5,6 +5,7 @@ pub mod curve;
 pub mod goal;
 pub mod layout;
 pub mod parts;
+pub mod target;
 
 pub use chain::{Assumption, Chain, Measured, PlanError, Provenance};
 pub use curve::Curve;

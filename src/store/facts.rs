@@ -10,7 +10,7 @@ use super::{
     records::{columns, deleted_at, knows_merges},
 };
 use crate::domain::{
-    Facts, Object, Record, RecordKey,
+    Facts, Moment, Object, Record, RecordKey,
     facts::{Touch, touch},
     unit::UnitKind,
 };
@@ -104,6 +104,42 @@ impl Store {
             touch(row.get(0), &Record { object, id: row.get(1), values })
         };
         Ok(rows.iter().filter_map(touch).collect())
+    }
+
+    /// Mailings of a campaign, or of all: when, and how many mails.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn email_sends(&self, campaign: Option<&str>) -> StoreResult<Vec<(Moment, u64)>> {
+        let rows = sqlx::query(
+            "SELECT at, count FROM email_send
+             WHERE deleted_ms IS NULL AND (?1 IS NULL OR campaign = ?1)",
+        )
+        .bind(campaign)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read mailings"))?;
+        let send = |row: &sqlx::sqlite::SqliteRow| {
+            Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
+        };
+        Ok(rows.iter().filter_map(send).collect())
+    }
+
+    /// The positions of a keyword.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn positions(&self, keyword: &str) -> StoreResult<Vec<(Moment, f64)>> {
+        let sql = "SELECT at, position FROM ranking WHERE deleted_ms IS NULL AND keyword = ?";
+        let rows = sqlx::query(sql)
+            .bind(keyword)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read positions"))?;
+        let position = |row: &sqlx::sqlite::SqliteRow| {
+            Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
+        };
+        Ok(rows.iter().filter_map(position).collect())
     }
 
     /// The units to which something happened on that day or later, by the present records; a unit
