@@ -19,6 +19,7 @@ use crate::domain::{
     scope::Scope,
     stage::{Metric, Stage},
 };
+use crate::forecast::luck::{Course, period_variance};
 use crate::forecast::{Conversion, Intake, Open, Outlook, draw::count_forecast};
 use crate::pacing::{PaceRow, State, judge::DISPERSION_UNKNOWN};
 use crate::plan::GoalPlan;
@@ -45,6 +46,8 @@ pub struct Prospects {
     conversion: Option<Conversion>,
     /// What is open: when it was created, and its amount in the company's currency.
     open: Vec<(Date, Option<f64>)>,
+    /// What became of every one, for how much whole periods vary.
+    courses: Vec<Course>,
     /// What won ones were worth.
     values: Vec<f64>,
     /// Metric -> what comes in.
@@ -109,6 +112,17 @@ pub async fn prospects(
         .filter(|o| within(o, scope))
         .filter_map(|o| Some((o.created_at?.date(zone), worth(o, today))))
         .collect();
+    let courses = living()
+        .filter(|o| seen(o.created_at) && within(o, scope_of_wins))
+        .filter_map(|o| {
+            let closed = o.closed_at.filter(|_| seen(o.closed_at) && o.outcome != Outcome::Open);
+            Some(Course {
+                created: o.created_at?.date(zone),
+                closed: closed.map(|at| at.date(zone)),
+                won: o.outcome == Outcome::Won,
+            })
+        })
+        .collect();
     let mut won: Vec<(Date, f64)> = living()
         .filter(|o| seen(o.won_at()) && within(o, scope_of_wins))
         .filter_map(|o| {
@@ -120,7 +134,7 @@ pub async fn prospects(
         won.retain(last_year);
     }
     let values = won.into_iter().map(|(_, value)| value).collect();
-    Ok(Prospects { conversion, open, values, flows: flows(snapshot, scope) })
+    Ok(Prospects { conversion, open, courses, values, flows: flows(snapshot, scope) })
 }
 
 /// When an opportunity is won: of the last four quarters' entrants, of eight where none of those has
@@ -247,16 +261,20 @@ impl Prospects {
         if money && self.values.is_empty() {
             return None;
         }
+        let conversion = self.conversion.clone()?;
+        let days = i64::from(today.until(row.period.to).ok()?.get_days()) - 1;
+        let period_variance = period_variance(&self.courses, &conversion, today, days, dispersion);
         Some(Outlook {
             today,
             from: row.period.from,
             to: row.period.to,
             actual: to_f64(row.actual),
             goal: to_f64(row.goal_value),
-            conversion: self.conversion.clone()?,
+            conversion,
             open: open.collect(),
             intake: intake.collect(),
             dispersion,
+            period_variance,
             values: money.then(|| self.values.iter().map(|value| value * times).collect()),
         })
     }

@@ -118,7 +118,7 @@ impl Outlook {
         (0..draws)
             .map(|_| {
                 let drawn = chance.rate(rate, self.conversion.size);
-                let luck = chance.factor(PERIOD_VARIANCE_MIN);
+                let luck = chance.factor(self.period_variance);
                 let scale = if rate > 0.0 { drawn / rate * luck } else { 0.0 };
                 let won_open: f64 = open
                     .iter()

@@ -6,6 +6,7 @@
 
 pub mod conversion;
 pub mod draw;
+pub mod luck;
 pub mod outlook;
 
 pub use conversion::Conversion;

@@ -45,6 +45,8 @@ pub struct Outlook {
     pub intake: Vec<Intake>,
     /// Variance of a count of new ones divided by its mean.
     pub dispersion: f64,
+    /// The variance of what a whole period has in common, its mean being 1.
+    pub period_variance: f64,
     /// What won ones were worth; each counts as one where wins are counted and not money.
     pub values: Option<Vec<f64>>,
 }
@@ -192,6 +194,7 @@ mod tests {
             ],
             intake: intake.collect(),
             dispersion: 1.0,
+            period_variance: 0.01,
             values: Some(vec![50.0, 150.0]),
         }
     }

@@ -359,6 +359,7 @@ fn company(per_day: f64, spread: f64, at: i64, chance: &mut Chance) -> Option<[(
         open,
         intake: intake.collect(),
         dispersion: 1.5,
+        period_variance: paceline::forecast::draw::PERIOD_VARIANCE_MIN,
         values: None,
     };
     let money = Outlook { actual: actual.1, values: Some(values), ..outlook.clone() };
