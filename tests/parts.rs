@@ -155,6 +155,37 @@ async fn a_goal_of_a_part_counts_only_what_belongs_to_it() {
     assert!(paid.p50 < 0.7 * all.p50, "{} {}", paid.p50, all.p50);
 }
 
+#[tokio::test]
+async fn a_stage_whose_records_have_no_such_value_says_nothing_about_a_part() {
+    let plan = format!(
+        "{QUARTER}opportunities = 264\n[goal.assume]\nlead_to_opportunity = 0.5\n\
+         [goal.shares.product]\nrack = 0.5\n\"*\" = 0.5\n{}\
+         scope = {{ product = \"cage\" }}\nopportunities = 132\n",
+        QUARTER.replace("q4", "cages")
+    );
+    let leads: String = (0..50).map(|n| format!("l{n},2026-10-05\n")).collect();
+    let (folder, settings) = settings_of(&CONFIG.replace(
+        "[[source.crm.file]]",
+        "[[source.crm.file]]\npath = \"leads.csv\"\nobject = \"lead\"\n\
+         columns = { id = \"id\", created_at = \"created\" }\n[[source.crm.file]]",
+    ));
+    write(folder.path(), "leads.csv", &format!("id,created\n{leads}"));
+    write(folder.path(), "deals.csv", &deals(10, 10));
+    write(folder.path(), "plan.toml", &plan);
+    let store = Store::open(&settings.database).await.unwrap();
+    let clock = Clock::Fixed(instant("2026-12-07T00:00:00Z"));
+    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
+    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let rows = snapshot.pace().unwrap();
+    let leads: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.metric == Metric::Leads)
+        .map(|row| row.goal.as_str())
+        .collect();
+    assert_eq!(leads, ["q4"], "of a product there are no leads to count");
+    assert!(rows.iter().any(|row| row.goal == "cages" && row.metric == Metric::Opportunities));
+}
+
 fn goal(text: &str) -> Result<GoalPlan, String> {
     let text = format!("{QUARTER}{text}");
     let document = Document::from_text(std::path::Path::new("plan.toml"), &text, None).unwrap();

@@ -139,6 +139,14 @@ async fn where_late_ones_are_won_as_often_no_cost_is_shown() {
 }
 
 #[tokio::test]
+async fn late_ones_that_are_won_more_often_cost_nothing() {
+    let asked = asked(|_| Quarter { prompt_won: 10, late_won: 40, ..USUAL }).await;
+    let (answer, says) = of(&asked, "late_follow_up");
+    assert_eq!(answer, Answer::No, "{says:?}");
+    assert!(says[0].contains("points less often"), "{says:?}");
+}
+
+#[tokio::test]
 async fn criteria_that_got_tighter_or_looser_are_told_from_slow_follow_up() {
     // The last grown quarters are the second and the third of 2026: numbers 5 and 6.
     let changed = |change: Quarter| move |number: usize| if number >= 5 { change } else { USUAL };

@@ -66,7 +66,9 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         Format::Json => output::json(&view.json()),
         Format::Csv => view.table().csv(),
         Format::Text => {
-            output::text(&view.table().text())?;
+            if found.records > 0 {
+                output::text(&view.table().text())?;
+            }
             let mut out = String::new();
             wrap(&mut out, "", &view.closing_line(), output::COLUMNS);
             output::text(&out)
@@ -118,7 +120,8 @@ impl View<'_> {
         let found = self.found;
         let rows: Vec<Value> =
             found.credits.iter().map(|(key, credit)| self.row(key.as_ref(), credit)).collect();
-        let total: f64 = found.credits.values().map(|credit| credit.sourced[0]).sum();
+        // The sum of nothing is minus zero.
+        let total: f64 = found.credits.values().map(|credit| credit.sourced[0]).sum::<f64>() + 0.0;
         json!({
             "as_of": self.snapshot.clock,
             "data_as_of": found.data_as_of,
@@ -168,9 +171,12 @@ impl View<'_> {
 
     fn closing_line(&self) -> String {
         let found = self.found;
+        if found.records == 0 {
+            return "There is nothing to attribute in this time.".into();
+        }
         let mut line = format!(
             "{} {}, {} with known touches; the others are owed to the {} that their record names. \
-             Each column from first to W adds up to all of them; what is influenced is not to be added.",
+             Each column from first to W adds up to what is attributed; what is influenced is not to be added.",
             found.records,
             if self.owed == Owed::Opportunities { "opportunities" } else { "wins" },
             found.touched,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{CliError, CliResult, Global, feasible, output};
-use crate::config::{Secret, Settings};
+use crate::config::{Secret, Settings, plan_file::load_targets};
 use crate::domain::notice::wrap;
 use crate::evaluate::{EvaluateError, Snapshot, feasibility::feasibility, snapshot::load_goals};
 use crate::outbox::address::{team_ways, ways};
@@ -106,7 +106,11 @@ fn check_plan(settings: &Settings, report: &mut Report) {
                     Err(error) => report.fail("plan", &error.to_string()),
                 }
             }
-            if goals.is_empty() {
+            let targets = load_targets(file).map_or(0, |targets| targets.len());
+            if targets > 0 {
+                report.ok("plan", &format!("targets: {targets}"));
+            }
+            if goals.is_empty() && targets == 0 {
                 report.warn("plan", &format!("{} has no goal", file.display()));
             }
         }

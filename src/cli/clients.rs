@@ -28,7 +28,7 @@ struct Won {
     purchases: Vec<Purchase>,
     /// Deals whose client is told by the source; of the others the lead stands for the client.
     with_client: usize,
-    /// Deals without a known value, which are left out.
+    /// Deals without a known value: they count, and their sums are not known.
     unvalued: usize,
     /// Campaign -> clients whose first purchase came of it.
     new_by_campaign: BTreeMap<String, usize>,
@@ -84,10 +84,9 @@ fn won(snapshot: &Snapshot<'_>, at: jiff::Timestamp) -> Won {
         }
         let currency = &snapshot.settings.currency;
         let worth = |amount| currency.convert(amount, deal.currency.as_deref(), day);
-        match deal.amount.and_then(worth) {
-            Some(value) => won.purchases.push(Purchase { client, day, value: to_f64(value) }),
-            None => won.unvalued += 1,
-        }
+        let value = deal.amount.and_then(worth).map(to_f64);
+        won.unvalued += usize::from(value.is_none());
+        won.purchases.push(Purchase { client, day, value });
     }
     for (_, campaign) in first.into_values() {
         if let Some(campaign) = campaign {
@@ -159,7 +158,7 @@ impl View<'_> {
             "gross_margin": self.margin.map(|margin| margin.to_string()),
             "acquisition_cost_allowed": self.allowed().map(money),
             "campaigns": campaigns.collect::<Vec<_>>(),
-            "without_client": self.won.purchases.len() + self.won.unvalued - self.won.with_client,
+            "without_client": self.won.purchases.len() - self.won.with_client,
             "without_value": self.won.unvalued,
         })
     }
@@ -220,14 +219,17 @@ impl View<'_> {
             Some(margin) => format!("times the plan's gross margin of {}", percent(to_f64(margin))),
             None => "of revenue, since no plan gives a `gross_margin`".to_owned(),
         };
-        let unknown = self.won.purchases.len() + self.won.unvalued - self.won.with_client;
+        let unknown = self.won.purchases.len() - self.won.with_client;
         let mut text = format!(
             "Lifetime value: revenue of an active client and year over the share that is lost each \
              year. What a new client may cost is a third of it, {margin}. \
-             {unknown} deals name no client: their lead stands for it."
+             {unknown} deals name no client: their lead stands for it, or else the deal itself."
         );
         if self.won.unvalued > 0 {
-            text.push_str(&format!(" {} deals of unknown value are left out.", self.won.unvalued));
+            text.push_str(&format!(
+                " {} deals have no known value: they count as purchases, and in no sum.",
+                self.won.unvalued
+            ));
         }
         let mut out = String::new();
         wrap(&mut out, "", &text, output::COLUMNS);

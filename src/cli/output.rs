@@ -35,6 +35,10 @@ impl Table {
         let header: Vec<String> = self.header.iter().map(|name| (*name).to_owned()).collect();
         for row in std::iter::once(&header).chain(&self.rows) {
             let mut line = String::new();
+            if self.is_title(row) {
+                out.push_str(&format!("{}\n", plain(&row[0])));
+                continue;
+            }
             for (column, width) in widths.iter().copied().enumerate() {
                 if column > 0 {
                     line.push_str("  ");
@@ -52,10 +56,15 @@ impl Table {
         out
     }
 
+    /// A row of one cell stands above others, and is as wide as it likes.
+    fn is_title(&self, row: &[String]) -> bool {
+        row.len() == 1 && self.header.len() > 1
+    }
+
     /// The widest text gives way first.
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.header.iter().map(|name| name.chars().count()).collect();
-        for row in &self.rows {
+        for row in self.rows.iter().filter(|row| !self.is_title(row)) {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }

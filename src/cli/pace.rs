@@ -7,7 +7,7 @@ use crate::alerts::{
     message::{amount, percent},
     outlook::{forecast_text, pipeline_text},
 };
-use crate::domain::{notice::wrap, number::to_f64, stage::Metric};
+use crate::domain::{notice::wrap, number::to_f64, scope::Scope, stage::Metric};
 use crate::evaluate::{Snapshot, targeting};
 use crate::pacing::{PaceRow, State, row_json};
 
@@ -39,9 +39,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         }
         Format::Csv => table(&rows, currency).csv()?,
         Format::Text => {
-            let telling: Vec<PaceRow> =
-                rows.iter().filter(|row| row.is_telling()).cloned().collect();
-            output::text(&grouped(table(&telling, currency)).text())?;
+            output::text(&grouped(&rows, currency).text())?;
             output::text(&outlook_lines(&rows, currency))?;
             let mut out = String::new();
             for row in &targets {
@@ -69,51 +67,66 @@ fn unmeasured(snapshot: &Snapshot<'_>, rows: &[PaceRow]) -> Vec<&'static str> {
     missing.map(Metric::name).collect()
 }
 
-fn table(rows: &[PaceRow], currency: &str) -> output::Table {
-    let amount = |row: &PaceRow, value: f64| amount(row.metric, value, currency);
-    let mut sorted: Vec<&PaceRow> = rows.iter().collect();
-    sorted.sort_by(|a, b| {
-        let key = |row: &PaceRow| (row.state() != State::Behind, row.goal.clone());
-        key(a).cmp(&key(b)).then(a.metric.cmp(&b.metric))
-    });
-    let rows = sorted
-        .into_iter()
-        .map(|row| {
-            vec![
-                row.goal.clone(),
-                row.metric.title().to_owned(),
-                amount(row, to_f64(row.actual)),
-                amount(row, row.plan_to_date),
-                amount(row, to_f64(row.goal_value)),
-                row.pace.map_or("–".to_owned(), percent),
-                row.required_per_business_day.map_or("–".to_owned(), |n| match row.metric {
-                    Metric::Revenue => amount(row, n),
-                    _ => format!("{n:.1}"),
-                }),
-                row.state().title().to_owned(),
-            ]
-        })
-        .collect();
-    let header =
-        vec!["goal", "metric", "so far", "by now", "in all", "pace", "needed/day", "state"];
-    output::Table::new(header, rows)
+fn cells(row: &PaceRow, currency: &str) -> Vec<String> {
+    let amount = |value: f64| amount(row.metric, value, currency);
+    vec![
+        amount(to_f64(row.actual)),
+        amount(row.plan_to_date),
+        amount(to_f64(row.goal_value)),
+        row.pace.map_or("–".to_owned(), percent),
+        row.required_per_business_day.map_or("–".to_owned(), |n| match row.metric {
+            Metric::Revenue => amount(n),
+            _ => format!("{n:.1}"),
+        }),
+        row.state().title().to_owned(),
+    ]
 }
 
-/// For people the goal stands once, above its stages.
-fn grouped(table: output::Table) -> output::Table {
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut goal = String::new();
-    for row in table.rows {
-        if row[0] != goal {
-            goal.clone_from(&row[0]);
-            rows.push(vec![goal.clone()]);
+const FIGURES: [&str; 6] = ["so far", "by now", "in all", "pace", "needed/day", "state"];
+
+/// The goal that a row belongs to, itself or as a part.
+fn whole(row: &PaceRow) -> &str {
+    row.part_of.as_deref().unwrap_or(&row.goal)
+}
+
+fn table(rows: &[PaceRow], currency: &str) -> output::Table {
+    let line = |row: &PaceRow| {
+        let scope = row.scope.as_ref().map(Scope::name).unwrap_or_default();
+        let mut line = vec![whole(row).to_owned(), row.metric.title().to_owned()];
+        line.extend(cells(row, currency));
+        line.push(scope);
+        line
+    };
+    let header = ["goal", "metric"].into_iter().chain(FIGURES).chain(["scope"]);
+    output::Table::new(header.collect(), rows.iter().map(line).collect())
+}
+
+/// For people each goal stands once, above its stages and its parts; what is behind comes first.
+fn grouped(rows: &[PaceRow], currency: &str) -> output::Table {
+    let telling = || rows.iter().filter(|row| row.is_telling());
+    let mut goals: Vec<&str> = Vec::new();
+    for row in telling() {
+        if !goals.contains(&whole(row)) {
+            goals.push(whole(row));
         }
-        rows.push(
-            std::iter::once(format!("  {}", row[1])).chain(row.into_iter().skip(2)).collect(),
-        );
     }
-    let header = std::iter::once("goal").chain(table.header.into_iter().skip(2)).collect();
-    output::Table::new(header, rows)
+    let is_behind =
+        |goal: &&str| telling().any(|row| whole(row) == *goal && row.state() == State::Behind);
+    goals.sort_by_key(|goal| (!is_behind(goal), *goal));
+    let mut lines = Vec::new();
+    for goal in goals {
+        lines.push(vec![goal.to_owned()]);
+        let mut of_goal: Vec<&PaceRow> = telling().filter(|row| whole(row) == goal).collect();
+        of_goal.sort_by_key(|row| (row.part_of.is_some(), row.goal.clone(), row.metric));
+        for row in of_goal {
+            let part = row.scope.as_ref().filter(|_| row.part_of.is_some());
+            let part = part.map_or_else(String::new, |scope| format!("{scope}: "));
+            let mut line = vec![format!("  {part}{}", row.metric.title())];
+            line.extend(cells(row, currency));
+            lines.push(line);
+        }
+    }
+    output::Table::new(std::iter::once("goal").chain(FIGURES).collect(), lines)
 }
 
 /// How each goal's own figure may end, and what is still to come.

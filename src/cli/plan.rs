@@ -161,7 +161,7 @@ impl Known<'_> {
     }
 }
 
-fn no_plan(settings: &Settings) -> super::CliError {
+pub(super) fn no_plan(settings: &Settings) -> super::CliError {
     let file = settings.file.display();
     super::CliError::Usage(format!(
         "There is no plan: add `[plan]` with `file = \"plan.toml\"` to {file}"

@@ -1,11 +1,12 @@
 //! `paceline plan approve`, `plan versions` and `plan --propose`.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{CliError, CliResult, Format, Global, feasible, open, output, what_if};
 use crate::alerts::message::day_time;
 use crate::config::Settings;
-use crate::domain::notice::wrap;
+use crate::domain::notice::{plain, wrap};
 use crate::evaluate::{
     Snapshot,
     feasibility::{Feasibility, proposal},
@@ -17,11 +18,13 @@ use crate::store::plans::PlanVersion;
 
 /// Keeps the plan file as a version.
 pub async fn approve(global: &Global, settings: &Settings, by: &str, why: &str) -> CliResult {
-    if by.trim().is_empty() || why.trim().is_empty() {
-        return Err(CliError::Usage("an approval needs a person and a reason".into()));
+    for (flag, text, example) in [("by", by, "Ada"), ("why", why, "the board agreed")] {
+        if text.trim().is_empty() {
+            let text = format!("`--{flag}` is empty: write it like --{flag} \"{example}\"");
+            return Err(CliError::Usage(text));
+        }
     }
-    let missing = || CliError::Usage("there is no plan file to approve".into());
-    let file = settings.plan.as_deref().ok_or_else(missing)?;
+    let file = settings.plan.as_deref().ok_or_else(|| super::plan::no_plan(settings))?;
     let store = open(settings).await?;
     let now = global.clock().now();
     let snapshot = Snapshot::load(settings, &store, now, None).await?;
@@ -33,18 +36,29 @@ pub async fn approve(global: &Global, settings: &Settings, by: &str, why: &str) 
         let number = snapshot.standing.number;
         return output::text(&format!("This is version {number} already, approved by {before}.\n"));
     }
+    let versions = store.plan_versions(Timestamp::MAX).await?;
+    if let Some(later) = versions.last().filter(|last| last.at > now) {
+        let day = day_time(later.at, &settings.company.zone);
+        return Err(CliError::Usage(format!(
+            "version {} was approved later, on {day}: a version cannot come before it; leave out --as-of",
+            later.number
+        )));
+    }
     let version = PlanVersion {
         number: 0,
         at: now,
-        by: by.trim().to_owned(),
-        reason: why.trim().to_owned(),
+        by: plain(by.trim()),
+        reason: plain(why.trim()),
         plan,
         measured: versions::write(&snapshot.measured),
     };
     let mut write = store.begin().await?;
     let number = write.add_plan_version(&version).await?;
     write.commit().await?;
-    output::text(&format!("Version {number} is approved by {}: {}\n", version.by, version.reason))
+    let mut out = String::new();
+    let text = format!("Version {number} is approved by {}: {}", version.by, version.reason);
+    wrap(&mut out, "", &text, output::COLUMNS);
+    output::text(&out)
 }
 
 /// Prints every version.
@@ -126,8 +140,16 @@ pub fn propose(
         let goals: Vec<_> = goals.collect();
         return output::json(&json!({ "as_of": snapshot.clock, "proposals": goals }));
     }
+    if snapshot.settings.plan.is_none() {
+        return Err(super::plan::no_plan(snapshot.settings));
+    }
     if proposals.is_empty() {
-        return output::text("What was measured gives no reason to change an assumption.\n");
+        let known = |found: &Feasibility| found.assumptions.iter().any(|one| one.past.is_some());
+        return output::text(if feasible.iter().any(known) {
+            "What was measured gives no reason to change an assumption.\n"
+        } else {
+            "Too little was measured to propose anything.\n"
+        });
     }
     for (goal, found) in &proposals {
         output::text(&format!(

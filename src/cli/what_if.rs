@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{CliError, output};
 use crate::alerts::message::amount;
 use crate::config::{Settings, document::Document, plan_file};
-use crate::domain::number::to_f64;
+use crate::domain::{notice::wrap, number::to_f64};
 use crate::evaluate::measuring::MeasuredBy;
 use crate::plan::{self, Goal, GoalPlan, Measured, lay_out};
 
@@ -116,7 +116,9 @@ pub fn comparison(
         let table = output::Table::new(vec!["", "as planned", "with", "more"], rows.collect());
         out.push_str(&format!("{}\n{}\n", with.goal.name, table.text()));
     }
-    out.push_str("The periods: `--format csv`. Nothing was changed: put it into the plan file to plan with it.\n");
+    let text = "The periods: `--format csv`. Nothing was changed: put it into the plan file to plan \
+                with it.";
+    wrap(&mut out, "", text, output::COLUMNS);
     out
 }
 

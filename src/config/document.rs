@@ -39,9 +39,14 @@ impl Document {
                 place: file.display().to_string(),
                 key: String::new(),
                 message: format!("cannot be read: {error}"),
-                mend: "name an existing file with `--config`, or begin with a copy of \
-                       config/paceline.toml"
-                    .into(),
+                // Only the configuration has layers above it; the other file is the plan.
+                mend: if environment.is_some() {
+                    "name an existing file with `--config`, or begin with a copy of \
+                     config/paceline.toml"
+                } else {
+                    "name an existing file as `[plan] file`, or begin with a copy of config/plan.toml"
+                }
+                .into(),
             }])
         })?;
         Document::from_text(file, &text, environment)

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Snapshot,
-    rate_checks::rate_checks,
-    snapshot::{EvaluateError, objects_of},
+    Snapshot, completeness::objects_of, rate_checks::rate_checks, snapshot::EvaluateError,
 };
 use crate::alerts::{
     Context, Finding, SourceView,

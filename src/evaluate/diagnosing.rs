@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::{Snapshot, snapshot::EvaluateError, snapshot::objects_of, tallies};
+use super::{Snapshot, completeness::objects_of, snapshot::EvaluateError, tallies};
 use crate::diagnose::{Evidence, Factor, Factors, Part, Segment, parts};
 use crate::domain::{
     number::to_f64,

@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{ToSpan, civil::Date};
 
-use super::{
-    Snapshot,
-    snapshot::{EvaluateError, objects_of},
-    tallies,
-};
+use super::{Snapshot, completeness::objects_of, snapshot::EvaluateError, tallies};
 use crate::domain::{
     Opportunity, Outcome,
     calendar::BusinessCalendar,

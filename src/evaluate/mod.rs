@@ -5,6 +5,7 @@
 pub mod alerting;
 pub mod attributing;
 pub mod board;
+pub mod completeness;
 pub mod diagnosing;
 pub mod digesting;
 pub mod feasibility;
@@ -19,4 +20,5 @@ pub mod targeting;
 pub mod versions;
 
 pub use board::Board;
-pub use snapshot::{Completeness, EvaluateError, Snapshot};
+pub use completeness::Completeness;
+pub use snapshot::{EvaluateError, Snapshot};

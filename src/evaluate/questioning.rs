@@ -133,8 +133,21 @@ impl Known<'_> {
         let mut asked = question(name, asks, owner);
         let answers: Vec<Answer> = self.begun(metric).map(|row| answer_of(row.state())).collect();
         asked.answer = worst(&answers);
-        asked.says = self.begun(metric).map(says).collect();
+        asked.says = self.begun(metric).map(|row| self.says(row)).collect();
         asked
+    }
+
+    fn says(&self, row: &PaceRow) -> String {
+        let today = self.snapshot.settings.company.zone.to_datetime(row.at).date();
+        format!(
+            "{}: {} of {} {} {}, {}",
+            row.goal,
+            count_text(to_f64(row.actual)),
+            count_text(row.plan_to_date.ceil()),
+            row.metric.title(),
+            if today < row.period.to { "by now" } else { "in the end" },
+            row.state().title()
+        )
     }
 
     /// What marketing owes, also by the month, and which part fell short.
@@ -152,7 +165,7 @@ impl Known<'_> {
             };
             let short =
                 self.rows.iter().filter(of_goal).filter(|part| part.state() == State::Behind);
-            asked.says.extend(short.map(|part| format!("it fell short at {}", says(part))));
+            asked.says.extend(short.map(|part| format!("it fell short at {}", self.says(part))));
         }
         asked
     }
@@ -339,17 +352,6 @@ impl Known<'_> {
         asked.answer = worst(&answers);
         asked
     }
-}
-
-fn says(row: &PaceRow) -> String {
-    format!(
-        "{}: {} of {} {} by now, {}",
-        row.goal,
-        count_text(to_f64(row.actual)),
-        count_text(row.plan_to_date.ceil()),
-        row.metric.title(),
-        row.state().title()
-    )
 }
 
 async fn data(

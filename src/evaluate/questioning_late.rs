@@ -62,8 +62,14 @@ pub async fn criteria(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Questi
             moved.since
         )
     };
-    asked.says.push(format!("{} to opportunity: {}", moved.first.name(), text(&moved.pass)));
-    asked.says.push(format!("opportunity to won: {}", text(&moved.won)));
+    for (pair, change) in [
+        (format!("{} to opportunity", moved.first.name()), &moved.pass),
+        ("opportunity to won".to_owned(), &moved.won),
+    ] {
+        let known = change.before.size > 0.0 && change.lately.size > 0.0;
+        let text = if known { text(change) } else { "too little is known".into() };
+        asked.says.push(format!("{pair}: {text}"));
+    }
     let (answer, verdict) = match judge(&moved.pass, &moved.won, Some(&moved.in_time)) {
         Criteria::NotDecidable => (Answer::NotDecidable, None),
         Criteria::Fit => (Answer::Yes, None),
@@ -166,10 +172,11 @@ pub async fn cost_of_late(
         return Ok(asked);
     };
     asked.says.push(format!(
-        "within {within}, {} prompt ones are won {} points more often than {} late ones within \
+        "within {within}, {} prompt ones are won {} points {} often than {} late ones within \
          {window} days ({} to {})",
         found.prompt,
-        points(found.difference),
+        points(found.difference.abs()),
+        if found.difference < 0.0 { "less" } else { "more" },
         found.late,
         points(found.low),
         points(found.high)
@@ -179,7 +186,7 @@ pub async fn cost_of_late(
         Answer::Yes
     } else {
         asked.says.push("a cost is not shown by this data".into());
-        Answer::NotDecidable
+        if found.is_decided() { Answer::No } else { Answer::NotDecidable }
     };
     Ok(asked)
 }
@@ -238,6 +245,8 @@ fn cost(
     let year = today.saturating_sub(1.year());
     let late = ledger.rows.iter().filter(|row| {
         matches!(row.verdict, Verdict::Late | Verdict::Overdue)
+            && row.sequence == 1
+            && !row.deleted
             && zone.to_datetime(row.handed_off_at).date() > year
     });
     let late = late.count() as f64;
@@ -251,18 +260,20 @@ fn cost(
             (day > year).then(|| to_f64(value))
         })
         .collect();
-    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let currency = &snapshot.settings.company.currency;
-    let money = |deals: f64| amount(Metric::Revenue, deals * mean, currency);
-    let lost = |difference: f64| late * difference;
-    format!(
-        "the {} late ones of the last year cost about {:.1} deals ({:.1} to {:.1}), {} ({} to {})",
+    let lost = [found.difference, found.low, found.high].map(|difference| late * difference);
+    let deals = lost.map(|deals| format!("{deals:.1}"));
+    let mut text = format!(
+        "the {} late ones of the last year cost about {} deals ({} to {})",
         count_text(late),
-        lost(found.difference),
-        lost(found.low),
-        lost(found.high),
-        money(lost(found.difference)),
-        money(lost(found.low)),
-        money(lost(found.high))
-    )
+        deals[0],
+        deals[1],
+        deals[2]
+    );
+    if !values.is_empty() {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let currency = &snapshot.settings.company.currency;
+        let money = lost.map(|deals| amount(Metric::Revenue, deals * mean, currency));
+        text.push_str(&format!(", {} ({} to {})", money[0], money[1], money[2]));
+    }
+    text
 }

@@ -1,10 +1,12 @@
 //! Everything that figures are made from, at one clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
 use super::{
+    completeness::{Completeness, completeness, objects_of},
     forecasting::{Prospects, prospects},
     measuring::{MeasuredBy, measured_by},
     tallies,
@@ -15,7 +17,7 @@ use crate::domain::{
     Facts, Fault, Object,
     dimension::Dimension,
     scope::{Names, Part, Scope},
-    stage::{Metric, Stage},
+    stage::Metric,
     team::Teams,
 };
 use crate::handoff::{Excuse, Ledger, LedgerInput, ledger};
@@ -41,52 +43,6 @@ pub enum EvaluateError {
         /// What is asked for.
         what: String,
     },
-}
-
-/// How far each source's data is complete, and what each can report.
-#[derive(Clone, Debug, Default)]
-pub struct Completeness {
-    /// Source -> how far.
-    pub complete_to: BTreeMap<String, Option<Timestamp>>,
-    /// Source -> objects.
-    pub objects: BTreeMap<String, BTreeSet<Object>>,
-}
-
-impl Completeness {
-    /// The sources that can report any of these objects.
-    pub fn sources_of(&self, objects: &[Object]) -> BTreeSet<String> {
-        let reports = |known: &BTreeSet<Object>| objects.iter().any(|o| known.contains(o));
-        let named = self.objects.iter().filter(|(_, known)| reports(known));
-        named.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// The earliest completeness of the sources that can report these objects; none when there is no
-    /// such source, or when one of them was never read completely.
-    pub fn of(&self, objects: &[Object]) -> Option<Timestamp> {
-        let sources = self.sources_of(objects);
-        let complete: Option<Vec<Timestamp>> =
-            sources.iter().map(|name| self.complete_to.get(name).copied().flatten()).collect();
-        complete?.into_iter().min()
-    }
-}
-
-/// The objects that tell entries into a stage.
-pub fn objects_of(stage: Stage) -> &'static [Object] {
-    match stage {
-        Stage::Visit => &[Object::Visit],
-        Stage::Lead | Stage::Mql => &[Object::Lead],
-        Stage::Opportunity | Stage::Won => &[Object::Opportunity],
-    }
-}
-
-/// The objects that tell a pair's entries, events and losses.
-pub fn objects_of_pair(from: Stage, to: Stage) -> Vec<Object> {
-    let mut objects = [objects_of(from), objects_of(to)].concat();
-    // A lead is lost when it is disqualified and its opportunities are closed.
-    if from < Stage::Opportunity && from != Stage::Visit && to >= Stage::Opportunity {
-        objects.extend([Object::Lead, Object::Opportunity]);
-    }
-    objects
 }
 
 /// Facts, plan and ledger at one clock.
@@ -115,6 +71,8 @@ pub struct Snapshot<'a> {
     pub standing: Standing,
     /// What is wrong with the others, or with the plan file.
     pub plan_errors: Vec<String>,
+    /// Where the goals stand, once that was asked for.
+    paced: OnceLock<Vec<PaceRow>>,
     /// What the plan took from the data.
     pub measured: MeasuredBy,
     /// What the forecasts rest on: for everything, and for each part that is a goal of its own.
@@ -158,6 +116,7 @@ impl<'a> Snapshot<'a> {
             baselines: BTreeMap::new(),
             standing: Standing::default(),
             plan_errors: Vec::new(),
+            paced: OnceLock::new(),
             measured: MeasuredBy::default(),
             prospects: BTreeMap::new(),
         };
@@ -230,8 +189,13 @@ impl<'a> Snapshot<'a> {
         Ok(self.pace_known())
     }
 
-    /// As [`Snapshot::pace`], without the rows whose sources were never read completely.
+    /// As [`Snapshot::pace`], without the rows whose sources were never read completely. They are worked
+    /// out once: a forecast takes thousands of draws.
     pub fn pace_known(&self) -> Vec<PaceRow> {
+        self.paced.get_or_init(|| self.work_pace()).clone()
+    }
+
+    fn work_pace(&self) -> Vec<PaceRow> {
         let calendar = &self.settings.company.hours;
         let of_metric =
             |metric: Metric| Some((metric, self.completeness.of(objects_of(metric.stage()))?));
@@ -245,6 +209,9 @@ impl<'a> Snapshot<'a> {
                 other.goal.part_of.is_some() && other.goal.part_of == goal.part_of
             };
             let siblings: Vec<&GoalPlan> = self.plans.iter().filter(sibling).collect();
+            let carried = |(metric, _): &(&Metric, &Timestamp)| self.is_carried(plan, **metric);
+            let complete: BTreeMap<Metric, Timestamp> =
+                complete.iter().filter(carried).map(|(metric, at)| (*metric, *at)).collect();
             let mut rows = pacing::rows(plan, &siblings, &actuals, calendar, &complete, self.clock);
             // Where opportunities have no history of their own the cautious dispersion holds.
             let created = rows.iter().find(|row| row.metric == Metric::Opportunities);
@@ -272,6 +239,22 @@ impl<'a> Snapshot<'a> {
             pacing::family::raise(&mut all.iter_mut().filter(part).collect::<Vec<_>>());
         }
         all
+    }
+
+    /// Whether records of a metric can belong to the goal's part at all: leads have no product, and where no
+    /// lead has an owner none of them says anything about a team.
+    fn is_carried(&self, plan: &GoalPlan, metric: Metric) -> bool {
+        let Some(by) = plan.goal.scope.as_ref().map(|scope| scope.by) else { return true };
+        let names = self.names();
+        match metric {
+            Metric::Visits => {
+                self.facts.visits.iter().any(|visit| names.of_visit(by, visit).is_some())
+            }
+            Metric::Leads | Metric::Mqls => {
+                self.facts.leads.values().any(|lead| names.of_lead(by, lead).is_some())
+            }
+            _ => true,
+        }
     }
 
     /// The chart of a row.
@@ -371,21 +354,6 @@ pub fn load_goals(settings: &Settings) -> Result<Vec<Goal>, Problems> {
         }
     }
     if problems.is_empty() { Ok(goals) } else { Err(Problems(problems)) }
-}
-
-fn completeness(
-    settings: &Settings,
-    complete: &BTreeMap<String, Timestamp>,
-    clock: Timestamp,
-) -> Completeness {
-    let mut completeness = Completeness::default();
-    for (name, source) in &settings.sources {
-        let reached = complete.get(name).map(|at| (*at).min(clock));
-        completeness.complete_to.insert(name.clone(), reached);
-        let objects = sources::open(name, source, &settings.company.zone).objects();
-        completeness.objects.insert(name.clone(), objects.into_iter().collect());
-    }
-    completeness
 }
 
 /// Owners are configured by id or by e-mail address.

@@ -7,10 +7,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{
-    Snapshot,
-    snapshot::{EvaluateError, objects_of_pair},
-};
+use super::{Snapshot, completeness::objects_of_pair, snapshot::EvaluateError};
 use crate::domain::{
     Fault, Opportunity, RecordKey,
     dimension::Dimension,

@@ -1,6 +1,6 @@
 //! What clients are worth: how much they bought, whether they came back, and how few bring most of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Span, civil::Date};
 
@@ -18,8 +18,8 @@ pub struct Purchase {
     pub client: String,
     /// When it was won.
     pub day: Date,
-    /// What it is worth, in the company's currency.
-    pub value: f64,
+    /// What it is worth, in the company's currency, where that is known.
+    pub value: Option<f64>,
 }
 
 /// What deals were worth.
@@ -80,31 +80,39 @@ pub struct Clients {
 pub fn clients(purchases: &[Purchase], today: Date) -> Clients {
     let back = |years: i32| today.saturating_sub(Span::new().years(years));
     let (year, before) = (back(1), back(2));
+    // A client who bought for nobody knows how much is a client all the same.
+    let bought = |from: Date, to: Date| -> BTreeSet<&str> {
+        let of_time = purchases.iter().filter(|one| one.day > from && one.day <= to);
+        of_time.map(|one| one.client.as_str()).collect()
+    };
     let sums = |from: Date, to: Date| -> BTreeMap<&str, f64> {
         let mut sums = BTreeMap::new();
         for purchase in purchases.iter().filter(|one| one.day > from && one.day <= to) {
-            *sums.entry(purchase.client.as_str()).or_insert(0.0) += purchase.value;
+            if let Some(value) = purchase.value {
+                *sums.entry(purchase.client.as_str()).or_insert(0.0) += value;
+            }
         }
         sums
     };
-    let (last, earlier) = (sums(year, today), sums(before, year));
+    let (last, earlier) = (bought(year, today), bought(before, year));
+    let (paid, paid_before) = (sums(year, today), sums(before, year));
     let values = purchases.iter().filter(|one| one.day > year && one.day <= today);
-    let revenue: f64 = last.values().sum();
-    let again = earlier.keys().filter(|client| last.contains_key(*client)).count();
+    let revenue: f64 = paid.values().sum();
+    let again = earlier.intersection(&last).count();
     let retention = (earlier.len() >= CLIENTS_MIN).then(|| {
         let share = again as f64 / earlier.len() as f64;
         let (low, high) = wilson(share, earlier.len() as f64);
         Share { share, low, high, of: earlier.len() }
     });
-    let before_sum: f64 = earlier.values().sum();
-    let of_those: f64 = earlier.keys().filter_map(|client| last.get(client)).sum();
-    let yearly = (!last.is_empty()).then(|| revenue / last.len() as f64);
+    let before_sum: f64 = paid_before.values().sum();
+    let of_those: f64 = earlier.iter().filter_map(|client| paid.get(client)).sum();
+    let yearly = (!paid.is_empty()).then(|| revenue / paid.len() as f64);
     let life = |kept: f64| yearly.filter(|_| kept < 1.0).map(|yearly| yearly / (1.0 - kept));
     Clients {
-        count: sums(Date::MIN, today).len(),
+        count: bought(Date::MIN, today).len(),
         active: last.len(),
-        deals: deals(values.map(|one| one.value).collect()),
-        top_fifth_share: top_fifth(&last),
+        deals: deals(values.filter_map(|one| one.value).collect()),
+        top_fifth_share: top_fifth(&paid),
         retention,
         revenue_retention: (retention.is_some() && before_sum > 0.0).then(|| of_those / before_sum),
         value_by_years: YEARS.iter().filter_map(|n| value_of(purchases, *n, today)).collect(),
@@ -147,7 +155,7 @@ fn value_of(purchases: &[Purchase], years: i32, today: Date) -> Option<(i32, f64
     first.retain(|_, day| end(*day) <= today);
     let within =
         |one: &&Purchase| first.get(one.client.as_str()).is_some_and(|day| one.day < end(*day));
-    let sum: f64 = purchases.iter().filter(within).map(|one| one.value).sum();
+    let sum: f64 = purchases.iter().filter(within).filter_map(|one| one.value).sum();
     (!first.is_empty()).then(|| (years, sum / first.len() as f64, first.len()))
 }
 
@@ -157,7 +165,7 @@ mod tests {
     use jiff::civil::date;
 
     fn purchase(client: usize, day: Date, value: f64) -> Purchase {
-        Purchase { client: format!("c{client:02}"), day, value }
+        Purchase { client: format!("c{client:02}"), day, value: Some(value) }
     }
 
     /// Twenty clients bought for 100 each in 2025; fifteen of them bought again in 2026, one of them for
@@ -185,6 +193,19 @@ mod tests {
         assert!(low < life && high.unwrap() > life);
         // Within a year of 1 March 2025 nobody bought again.
         assert_eq!(found.value_by_years, [(1, 100.0, 20)]);
+    }
+
+    #[test]
+    fn who_bought_for_an_unknown_sum_came_back_all_the_same() {
+        let mut bought: Vec<Purchase> =
+            (0..20).map(|n| purchase(n, date(2025, 3, 1), 100.0)).collect();
+        bought.extend((0..10).map(|n| purchase(n, date(2026, 3, 1), 100.0)));
+        let unpriced = Purchase { value: None, ..purchase(10, date(2026, 3, 1), 0.0) };
+        bought.push(unpriced);
+        let found = clients(&bought, date(2026, 12, 31));
+        assert_eq!((found.active, found.retention.unwrap().share), (11, 0.55));
+        assert_eq!(found.deals.count, 10, "it has no value to be averaged");
+        assert!((found.lifetime_value.unwrap().0 - 100.0 / 0.45).abs() < 1e-9);
     }
 
     #[test]

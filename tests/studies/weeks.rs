@@ -3,7 +3,7 @@
 //!     PACELINE_WEEKS=10000 cargo test --release --test weeks -- --nocapture
 //!
 //! Three worlds run side by side, fifty weeks for each seed; a sync and a step every 24 hours. It
-//! prints what was done and found. docs/RELIABILITY.md has the table.
+//! prints each seed that is through, and at the end what was done and found. docs/RELIABILITY.md has the table.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -43,7 +43,10 @@ async fn many_weeks_of_faults_lose_nothing() {
                     }
                     let mut world = Weeks::new(FIRST_SEED + seed, SYNC_HOURS).await;
                     world.live(WEEKS_PER_SEED).await;
-                    total.lock().unwrap().add(&world.tally);
+                    let mut total = total.lock().unwrap();
+                    total.add(&world.tally);
+                    let secs = begun.elapsed().as_secs_f64();
+                    println!("seed {}: {} weeks in {secs:.0} s", FIRST_SEED + seed, total.weeks);
                 }
             })
         })
