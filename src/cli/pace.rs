@@ -118,10 +118,15 @@ fn grouped(rows: &[PaceRow], currency: &str) -> output::Table {
         lines.push(vec![goal.to_owned()]);
         let mut of_goal: Vec<&PaceRow> = telling().filter(|row| whole(row) == goal).collect();
         of_goal.sort_by_key(|row| (row.part_of.is_some(), row.goal.clone(), row.metric));
+        let mut part = None;
         for row in of_goal {
-            let part = row.scope.as_ref().filter(|_| row.part_of.is_some());
-            let part = part.map_or_else(String::new, |scope| format!("{scope}: "));
-            let mut line = vec![format!("  {part}{}", row.metric.title())];
+            let scope = row.scope.as_ref().filter(|_| row.part_of.is_some());
+            if scope != part {
+                part = scope;
+                lines.extend(scope.map(|scope| vec![format!("  {scope}")]));
+            }
+            let indent = if scope.is_some() { "    " } else { "  " };
+            let mut line = vec![format!("{indent}{}", row.metric.title())];
             line.extend(cells(row, currency));
             lines.push(line);
         }
