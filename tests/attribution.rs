@@ -5,16 +5,12 @@ mod support;
 use std::collections::BTreeMap;
 
 use paceline::attribution::Model;
-use paceline::clock::Clock;
-use paceline::daemon::sync_source;
 use paceline::domain::dimension::Dimension;
 use paceline::evaluate::{
     Snapshot,
     attributing::{Attribution, Owed, attribute},
 };
-use paceline::store::Store;
-use paceline::sync::Full;
-use support::{instant, settings_of, write};
+use support::{instant, synced};
 
 const CONFIG: &str = r#"
 [company]
@@ -73,14 +69,9 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 async fn attribution(by: Dimension, owed: Owed, since: Option<&str>) -> Attribution {
-    let (folder, settings) = settings_of(CONFIG);
-    for (name, text) in FILES {
-        write(folder.path(), name, text);
-    }
-    let store = Store::open(&settings.database).await.unwrap();
-    let clock = Clock::Fixed(instant("2026-06-01T00:00:00Z"));
-    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
-    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let now = instant("2026-06-01T00:00:00Z");
+    let (_folder, settings, store) = synced(CONFIG, &FILES, now).await;
+    let snapshot = Snapshot::load(&settings, &store, now, None).await.unwrap();
     let since = since.map(|day| day.parse().unwrap());
     attribute(&snapshot, by, owed, since, None).await.unwrap()
 }

@@ -5,17 +5,13 @@ mod support;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use paceline::clock::Clock;
-use paceline::daemon::sync_source;
 use paceline::diagnose::Factor;
 use paceline::domain::number::to_f64;
 use paceline::evaluate::{
     Snapshot,
     diagnosing::{Diagnosis, diagnose},
 };
-use paceline::store::Store;
-use paceline::sync::Full;
-use support::{instant, settings_of, write};
+use support::{instant, synced};
 
 const CONFIG: &str = r#"
 [company]
@@ -75,18 +71,15 @@ async fn diagnosis(won_of_hundred: usize, leads_a_week: usize, amount: u32) -> D
 }
 
 async fn diagnosis_of(leads: &str, deals: &str, cycle: &str) -> Diagnosis {
-    let (folder, settings) = settings_of(CONFIG);
-    write(folder.path(), "leads.csv", leads);
-    write(folder.path(), "deals.csv", deals);
     let plan = "[[goal]]\nname = \"year\"\nfrom = \"2026-02-01\"\nto = \"2026-11-01\"\n\
                 revenue = 1170000\n[goal.assume]\naverage_deal_value = 10000\nwin_rate = 0.30\n\
                 lead_to_opportunity = 0.25\nsales_cycle = CYCLE\n\
                 within = { win_rate = \"60d\", lead_to_opportunity = \"30d\" }\n";
-    write(folder.path(), "plan.toml", &plan.replace("CYCLE", cycle));
-    let store = Store::open(&settings.database).await.unwrap();
-    let clock = Clock::Fixed(instant("2026-10-05T00:00:00Z"));
-    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
-    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let plan = plan.replace("CYCLE", cycle);
+    let files = [("leads.csv", leads), ("deals.csv", deals), ("plan.toml", &plan)];
+    let now = instant("2026-10-05T00:00:00Z");
+    let (_folder, settings, store) = synced(CONFIG, &files, now).await;
+    let snapshot = Snapshot::load(&settings, &store, now, None).await.unwrap();
     let mut found = diagnose(&snapshot).await.unwrap();
     assert_eq!(found.len(), 1);
     found.remove(0)

@@ -56,7 +56,7 @@ fn pace(plan: &GoalPlan, facts: &Facts, clock: Timestamp) -> Vec<PaceRow> {
     let actuals = Actuals { facts, calendar: &calendar, currency: &currency, names, scope: None };
     let complete: BTreeMap<Metric, Timestamp> =
         Metric::ALL.into_iter().map(|metric| (metric, clock)).collect();
-    rows(plan, &[], &actuals, &calendar, &complete, clock)
+    rows(plan, &[], &actuals, &complete, clock)
 }
 
 fn row(plan: &GoalPlan, facts: &Facts, clock: &str, metric: Metric) -> PaceRow {

@@ -5,18 +5,14 @@ mod support;
 
 use jiff::civil::date;
 use paceline::alerts::{Finding, Status};
-use paceline::clock::Clock;
 use paceline::config::{document::Document, plan_file};
-use paceline::daemon::sync_source;
 use paceline::domain::{BusinessCalendar, Metric, number::to_f64};
 use paceline::evaluate::{Snapshot, alerting::findings, targeting};
 use paceline::pacing::{PaceRow, State};
 use paceline::plan::{GoalPlan, Measured, lay_out, parts};
-use paceline::store::Store;
-use paceline::sync::Full;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use support::{instant, settings_of, write};
+use support::{instant, synced, write};
 
 const CONFIG: &str = r#"
 [company]
@@ -73,17 +69,15 @@ fn deals(paid: u32, organic: u32) -> String {
 }
 
 async fn evaluated(plan: &str, deals: &str) -> (Vec<PaceRow>, Vec<Finding>) {
-    let (folder, settings) = settings_of(CONFIG);
-    write(folder.path(), "deals.csv", deals);
-    write(folder.path(), "plan.toml", plan);
-    let store = Store::open(&settings.database).await.unwrap();
-    let clock = Clock::Fixed(instant("2026-12-07T00:00:00Z"));
-    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
-    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let now = instant(NOW);
+    let files = [("deals.csv", deals), ("plan.toml", plan)];
+    let (_folder, settings, store) = synced(CONFIG, &files, now).await;
+    let snapshot = Snapshot::load(&settings, &store, now, None).await.unwrap();
     assert_eq!(snapshot.plan_errors, [""; 0]);
     (snapshot.pace().unwrap(), findings(&snapshot).await.unwrap().0)
 }
 
+const NOW: &str = "2026-12-07T00:00:00Z";
 const QUARTER: &str = "[[goal]]\nname = \"q4\"\nfrom = \"2026-10-01\"\nto = \"2027-01-01\"\n";
 
 fn row<'a>(rows: &'a [PaceRow], goal: &str, metric: Metric) -> &'a PaceRow {
@@ -164,18 +158,16 @@ async fn a_stage_whose_records_have_no_such_value_says_nothing_about_a_part() {
         QUARTER.replace("q4", "cages")
     );
     let leads: String = (0..50).map(|n| format!("l{n},2026-10-05\n")).collect();
-    let (folder, settings) = settings_of(&CONFIG.replace(
+    let config = CONFIG.replace(
         "[[source.crm.file]]",
         "[[source.crm.file]]\npath = \"leads.csv\"\nobject = \"lead\"\n\
          columns = { id = \"id\", created_at = \"created\" }\n[[source.crm.file]]",
-    ));
-    write(folder.path(), "leads.csv", &format!("id,created\n{leads}"));
-    write(folder.path(), "deals.csv", &deals(10, 10));
-    write(folder.path(), "plan.toml", &plan);
-    let store = Store::open(&settings.database).await.unwrap();
-    let clock = Clock::Fixed(instant("2026-12-07T00:00:00Z"));
-    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
-    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    );
+    let leads = format!("id,created\n{leads}");
+    let deals = deals(10, 10);
+    let files = [("leads.csv", leads.as_str()), ("deals.csv", &deals), ("plan.toml", &plan)];
+    let (_folder, settings, store) = synced(&config, &files, instant(NOW)).await;
+    let snapshot = Snapshot::load(&settings, &store, instant(NOW), None).await.unwrap();
     let rows = snapshot.pace().unwrap();
     let leads: Vec<&str> = rows
         .iter()
@@ -262,31 +254,21 @@ file = "plan.toml"
 
 #[tokio::test]
 async fn mails_and_positions_stand_beside_the_chain() {
-    let (folder, settings) = settings_of(SENT);
-    write(
-        folder.path(),
-        "sends.csv",
-        "id,campaign,at,count\n1,c17,2026-10-05,4000\n2,c17,2026-11-02,4500\n3,c18,2026-11-03,900\n",
-    );
+    let sends = "id,campaign,at,count\n1,c17,2026-10-05,4000\n2,c17,2026-11-02,4500\n\
+                 3,c18,2026-11-03,900\n";
     let weeks = (0..8).map(|week| {
         let day = date(2026, 10, 12).saturating_add(jiff::Span::new().weeks(week));
         format!("racks,{day},{}\n", 12 - week)
     });
-    write(
-        folder.path(),
-        "positions.csv",
-        &format!("keyword,at,position\n{}", weeks.collect::<String>()),
-    );
+    let positions = format!("keyword,at,position\n{}", weeks.collect::<String>());
     let days = "from = \"2026-10-01\"\nto = \"2027-01-01\"\n";
     let plan = format!(
         "[[target]]\nname = \"mailing\"\n{days}emails = 12_000\ncampaign = \"c17\"\n\
          [[target]]\nname = \"first\"\n{days}keyword = \"racks\"\nposition = 1\n"
     );
-    write(folder.path(), "plan.toml", &plan);
-    let store = Store::open(&settings.database).await.unwrap();
-    let clock = Clock::Fixed(instant("2026-12-07T00:00:00Z"));
-    sync_source(&settings, &store, &clock, "mail", Full::No, &|_| {}).await.unwrap();
-    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
+    let files = [("sends.csv", sends), ("positions.csv", &positions), ("plan.toml", plan.as_str())];
+    let (folder, settings, store) = synced(SENT, &files, instant(NOW)).await;
+    let snapshot = Snapshot::load(&settings, &store, instant(NOW), None).await.unwrap();
     let rows = targeting::targets(&snapshot).await.unwrap();
     let texts: Vec<String> = rows.iter().map(targeting::sentence).collect();
     assert_eq!(

@@ -5,9 +5,7 @@ mod support;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use paceline::clock::Clock;
 use paceline::config::Settings;
-use paceline::daemon::sync_source;
 use paceline::domain::{Metric, number::to_f64};
 use paceline::evaluate::{
     Snapshot,
@@ -17,8 +15,7 @@ use paceline::evaluate::{
 use paceline::plan::{Given, Pair};
 use paceline::rates::assumed::Verdict;
 use paceline::store::{Store, plans::PlanVersion};
-use paceline::sync::Full;
-use support::{instant, settings_of, write};
+use support::{instant, synced, write};
 use tempfile::TempDir;
 
 const CONFIG: &str = r#"
@@ -70,20 +67,16 @@ fn plan(win_rate: &str, value: &str, wins: u32) -> String {
     )
 }
 
-async fn company(plan: &str, clock: &str) -> (TempDir, Settings, Store) {
-    let (folder, settings) = settings_of(CONFIG);
-    let now = Clock::Fixed(instant(clock));
-    write(folder.path(), "deals.csv", &deals(now.now().to_zoned(jiff::tz::TimeZone::UTC).date()));
-    write(folder.path(), "plan.toml", plan);
-    let store = Store::open(&settings.database).await.unwrap();
-    sync_source(&settings, &store, &now, "crm", Full::No, &|_| {}).await.unwrap();
-    (folder, settings, store)
+async fn planned(plan: &str, clock: &str) -> (TempDir, Settings, Store) {
+    let now = instant(clock);
+    let deals = deals(now.to_zoned(jiff::tz::TimeZone::UTC).date());
+    synced(CONFIG, &[("deals.csv", &deals), ("plan.toml", plan)], now).await
 }
 
 const BEFORE: &str = "2026-12-15T00:00:00Z";
 
 async fn found(plan: &str) -> (Feasibility, paceline::plan::Goal) {
-    let (_folder, settings, store) = company(plan, BEFORE).await;
+    let (_folder, settings, store) = planned(plan, BEFORE).await;
     let snapshot = Snapshot::load(&settings, &store, instant(BEFORE), None).await.unwrap();
     let found = feasibility(&snapshot).await.unwrap().remove(0);
     (found, snapshot.plans[0].goal.clone())
@@ -150,7 +143,7 @@ async fn approve(store: &Store, snapshot: &Snapshot<'_>, text: &str, at: &str, b
 async fn an_edit_stands_beside_what_was_approved_first() {
     let first = plan("\"actual\"", "1000", 100);
     let clock = "2027-02-15T00:00:00Z";
-    let (folder, settings, store) = company(&first, clock).await;
+    let (folder, settings, store) = planned(&first, clock).await;
     let now = instant(clock);
     let snapshot = Snapshot::load(&settings, &store, instant(BEFORE), None).await.unwrap();
     assert_eq!((snapshot.standing.number, snapshot.standing.any), (1, false));

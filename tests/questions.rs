@@ -4,15 +4,12 @@ mod support;
 
 use jiff::ToSpan;
 use jiff::civil::date;
-use paceline::clock::Clock;
-use paceline::daemon::sync_source;
 use paceline::evaluate::{
     Snapshot,
+    diagnosing::diagnose,
     questioning::{Answer, Question, questions},
 };
-use paceline::store::Store;
-use paceline::sync::Full;
-use support::{instant, settings_of, write};
+use support::{instant, synced};
 
 const CONFIG: &str = r#"
 [company]
@@ -93,19 +90,19 @@ async fn asked(quarters: impl Fn(usize) -> Quarter) -> Vec<Question> {
         }
         day = day.saturating_add(1.day());
     }
-    let (folder, settings) = settings_of(CONFIG);
-    for (name, text) in [("leads.csv", leads), ("deals.csv", deals), ("calls.csv", calls)] {
-        write(folder.path(), name, &text);
-    }
     let plan = "[[goal]]\nname = \"q4\"\nfrom = \"2026-10-01\"\nto = \"2027-01-01\"\nwins = 59\n\
                 [goal.assume]\nwin_rate = 0.30\nlead_to_opportunity = 0.30\n\
                 average_deal_value = 1000\nwithin = { win_rate = \"30d\" }\n";
-    write(folder.path(), "plan.toml", plan);
-    let store = Store::open(&settings.database).await.unwrap();
-    let clock = Clock::Fixed(instant("2026-12-01T00:00:00Z"));
-    sync_source(&settings, &store, &clock, "crm", Full::No, &|_| {}).await.unwrap();
-    let snapshot = Snapshot::load(&settings, &store, clock.now(), None).await.unwrap();
-    questions(&snapshot).await.unwrap()
+    let files = [
+        ("leads.csv", leads.as_str()),
+        ("deals.csv", &deals),
+        ("calls.csv", &calls),
+        ("plan.toml", plan),
+    ];
+    let now = instant("2026-12-01T00:00:00Z");
+    let (_folder, settings, store) = synced(CONFIG, &files, now).await;
+    let snapshot = Snapshot::load(&settings, &store, now, None).await.unwrap();
+    questions(&snapshot, &diagnose(&snapshot).await.unwrap()).await.unwrap()
 }
 
 fn of<'a>(asked: &'a [Question], name: &str) -> (Answer, &'a [String]) {

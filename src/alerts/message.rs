@@ -43,6 +43,11 @@ pub fn amount(metric: Metric, value: f64, currency: &str) -> String {
     }
 }
 
+/// Money as exactly as plans have it: `14,500 USD`.
+pub fn exact_money(value: f64, currency: &str) -> String {
+    format!("{} {currency}", count_text(value))
+}
+
 /// `Mon 9 Feb`.
 pub fn civil_day(day: Date) -> String {
     jiff::fmt::strtime::format("%a %-d %b", day).unwrap_or_else(|_| day.to_string())

@@ -64,7 +64,7 @@ fn last_days(useful: Date, possible: Date, today: Option<Date>) -> String {
     }
 }
 
-fn chance_text(probability: f64) -> String {
+pub fn chance_text(probability: f64) -> String {
     match probability {
         p if p < 0.01 => "below 1 %".into(),
         p if p > 0.99 => "above 99 %".into(),

@@ -82,9 +82,7 @@ fn won(snapshot: &Snapshot<'_>, at: jiff::Timestamp) -> Won {
         if day <= earliest.0 {
             *earliest = (day, campaign.map(str::to_owned));
         }
-        let currency = &snapshot.settings.currency;
-        let worth = |amount| currency.convert(amount, deal.currency.as_deref(), day);
-        let value = deal.amount.and_then(worth).map(to_f64);
+        let value = deal.worth(&snapshot.settings.currency, day).map(to_f64);
         won.unvalued += usize::from(value.is_none());
         won.purchases.push(Purchase { client, day, value });
     }

@@ -26,7 +26,7 @@ pub async fn run(global: &Global) -> CliResult {
     let clock = global.clock().now();
     let snapshot = Snapshot::load(&settings, &store, clock, None).await?;
     let found = diagnose(&snapshot).await?;
-    let asked = questions(&snapshot).await?;
+    let asked = questions(&snapshot, &found).await?;
     let currency = &settings.company.currency;
     if global.format == Format::Json {
         let goals: Vec<Value> = found.iter().map(|one| one_json(one, currency)).collect();

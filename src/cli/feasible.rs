@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::output;
-use crate::alerts::message::percent;
-use crate::domain::{money::thousands, notice::wrap};
+use crate::alerts::message::{exact_money, percent};
+use crate::alerts::outlook::chance_text;
+use crate::domain::notice::wrap;
 use crate::evaluate::feasibility::{About, Assumed, Feasibility};
-use crate::rates::assumed::{Past, Verdict};
+use crate::rates::assumed::Past;
 
 /// The key of an assumption in the plan file; volumes have none.
 fn key(about: About) -> String {
@@ -21,8 +22,7 @@ fn key(about: About) -> String {
 fn number(about: About, value: f64, currency: &str) -> String {
     match about {
         About::Rate(_) => percent(value),
-        // As exact as the plan has it.
-        About::DealValue => format!("{} {currency}", thousands(&format!("{value:.0}"))),
+        About::DealValue => exact_money(value, currency),
         About::SalesCycle => format!("{value:.0} days"),
         About::Volume(metric) => format!("{value:.1} {} a business day", metric.title()),
     }
@@ -72,11 +72,11 @@ pub fn text(feasibility: &Feasibility, currency: &str) -> String {
         (Some(planned), Some(present)) => format!(
             "At the measured rates and values: with the planned volumes in {} of all cases, with \
              the present ones in {}.",
-            percent(planned),
-            percent(present)
+            chance_text(planned),
+            chance_text(present)
         ),
         (_, Some(present)) => {
-            format!("With the present volumes in {} of all cases.", percent(present))
+            format!("With the present volumes in {} of all cases.", chance_text(present))
         }
         _ => "Too little is known for a chance.".into(),
     };
@@ -117,8 +117,9 @@ pub fn json(feasibility: &Feasibility) -> Value {
 pub fn changes(feasibility: &Feasibility, currency: &str) -> String {
     let mut out = String::new();
     for assumed in &feasibility.assumptions {
-        let wanted = assumed.verdict.is_doubtful() || assumed.verdict == Verdict::Careful;
-        let Some(past) = assumed.past.filter(|_| wanted) else { continue };
+        let Some(past) = assumed.past.filter(|_| assumed.verdict.asks_for_change()) else {
+            continue;
+        };
         let value = match assumed.about {
             About::Rate(_) => format!("{:.4}", past.value),
             About::DealValue => format!("{:.2}", past.value),

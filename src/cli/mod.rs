@@ -107,7 +107,7 @@ enum Command {
     Rates(rates::Args),
     /// Where every goal stands.
     Pace(pace::Args),
-    /// Why a goal is missed: what each factor contributed.
+    /// Why a goal is missed: what each factor contributed, and the questions of the evaluation.
     Diagnose,
     /// What opportunities, wins or their value are owed to: by first, last and shared touches.
     Attribution(attribution::Args),

@@ -114,9 +114,10 @@ pub fn goal_text(plan: &GoalPlan, currency: &str) -> String {
     let goal = &plan.goal;
     let last = goal.period.to.yesterday().unwrap_or(goal.period.to);
     let target = thousands(&goal.target.normalize().to_string());
+    let of = goal.scope.as_ref().map_or_else(String::new, |scope| format!(" of {scope}"));
     let unit = if goal.metric == Metric::Revenue { currency } else { "" };
     let mut out = format!(
-        "{}: {target} {unit} {}, {} to {last}\n\n",
+        "{}: {target} {unit} {}{of}, {} to {last}\n\n",
         goal.name,
         goal.metric.title(),
         goal.period.from

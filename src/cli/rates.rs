@@ -155,8 +155,7 @@ fn closed_table(
     };
     let zone = &snapshot.settings.company.zone;
     let worth = |opportunity: &Opportunity, day| {
-        let convert = &snapshot.settings.currency;
-        convert.convert(opportunity.amount?, opportunity.currency.as_deref(), day).map(to_f64)
+        opportunity.worth(&snapshot.settings.currency, day).map(to_f64)
     };
     let (since, until) = (args.since, args.until);
     let mut table = closed::closed(&snapshot.facts, data_as_of, zone, since, until, key, worth);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
 use super::{
     dimension::Dimension,
     moment::Moment,
+    money::CurrencyRates,
     record::{Object, Record},
 };
 
@@ -131,6 +132,11 @@ impl Opportunity {
             Dimension::Market => self.market.as_deref(),
             Dimension::Product => self.product.as_deref(),
         }
+    }
+
+    /// Its amount in the company's currency at the rate of that day; none without an amount or a rate.
+    pub fn worth(&self, currency: &CurrencyRates, day: Date) -> Option<Decimal> {
+        currency.convert(self.amount?, self.currency.as_deref(), day)
     }
 
     /// When it was won, if it is won.

@@ -33,6 +33,23 @@ impl Moment {
         }
     }
 
+    /// Whether it was not after another one: where one of them is only a day, days are compared.
+    pub fn is_by(&self, other: Moment, zone: &TimeZone) -> bool {
+        match (self, other) {
+            (Moment::Instant(one), Moment::Instant(other)) => *one <= other,
+            _ => self.date(zone) <= other.date(zone),
+        }
+    }
+
+    /// What moments are put into order by: those of which only the day is known come first in it.
+    pub fn order(&self, zone: &TimeZone) -> (Date, Option<Timestamp>) {
+        let instant = match self {
+            Moment::Instant(at) => Some(*at),
+            Moment::Day(_) => None,
+        };
+        (self.date(zone), instant)
+    }
+
     /// Whether it has happened at `clock`. A day counts as soon as it has begun: "the running day
     /// counts as seen".
     pub fn is_seen(&self, clock: Timestamp, zone: &TimeZone) -> bool {

@@ -70,10 +70,7 @@ pub async fn attribute(
         }
         path.worth = 1.0;
         if owed == Owed::Value {
-            let currency = &snapshot.settings.currency;
-            let worth =
-                |amount| currency.convert(amount, deal.currency.as_deref(), anchor.date(zone));
-            let Some(value) = deal.amount.and_then(worth) else {
+            let Some(value) = deal.worth(&snapshot.settings.currency, anchor.date(zone)) else {
                 found.unvalued += 1;
                 continue;
             };
@@ -129,12 +126,12 @@ impl Touches {
         people.extend(deal.lead.clone());
         let own = self.of_opportunity.get(&key(&deal.key.id)).into_iter().flatten();
         let theirs = people.iter().filter_map(|lead| self.of_lead.get(&key(lead))).flatten();
-        let order = Order { zone: &snapshot.settings.company.zone };
+        let zone = &snapshot.settings.company.zone;
         let mut all: Vec<&Touch> =
-            own.chain(theirs).filter(|touch| order.not_after(touch.at, anchor)).collect();
-        all.sort_by_key(|touch| order.key(touch.at));
+            own.chain(theirs).filter(|touch| touch.at.is_by(anchor, zone)).collect();
+        all.sort_by_key(|touch| touch.at.order(zone));
         let last_by = |at: Option<Moment>| {
-            let by_then = |touch: &&Touch| at.is_some_and(|at| order.not_after(touch.at, at));
+            let by_then = |touch: &&Touch| at.is_some_and(|at| touch.at.is_by(at, zone));
             all.iter().rposition(by_then).unwrap_or(0)
         };
         let lead = snapshot.facts.lead_of(deal);
@@ -157,26 +154,4 @@ fn key_of(snapshot: &Snapshot<'_>, by: Dimension, touch: &Touch) -> Option<Strin
     let of_campaign = || snapshot.facts.campaigns.get(&campaign?)?.channel.clone();
     let channel = filled(&touch.channel).or_else(of_campaign)?;
     Some(snapshot.settings.channels.channel(&channel).to_owned())
-}
-
-/// Which of two moments comes first: where one of them is only a day, days are compared.
-struct Order<'a> {
-    zone: &'a jiff::tz::TimeZone,
-}
-
-impl Order<'_> {
-    fn not_after(&self, one: Moment, other: Moment) -> bool {
-        match (one, other) {
-            (Moment::Instant(one), Moment::Instant(other)) => one <= other,
-            _ => one.date(self.zone) <= other.date(self.zone),
-        }
-    }
-
-    fn key(&self, at: Moment) -> (Date, Option<Timestamp>) {
-        let instant = match at {
-            Moment::Instant(at) => Some(at),
-            Moment::Day(_) => None,
-        };
-        (at.date(self.zone), instant)
-    }
 }

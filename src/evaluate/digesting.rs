@@ -196,17 +196,7 @@ async fn channel_tables(
 }
 
 fn stale_note(snapshot: &Snapshot<'_>) -> Option<String> {
-    let after = snapshot.settings.alerts.source_stale.after_secs;
-    let stale = |at: &Option<Timestamp>| {
-        at.is_none_or(|at| snapshot.clock.as_second() - at.as_second() > after)
-    };
-    let names: Vec<&str> = snapshot
-        .completeness
-        .complete_to
-        .iter()
-        .filter(|(_, at)| stale(at))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let names = snapshot.stale_sources();
     (!names.is_empty()).then(|| {
         format!(
             "Held back: no complete data from {} lately, so alerts that rest on it wait. The \

@@ -123,12 +123,7 @@ fn value(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Option<Assumed> {
     let company = &snapshot.settings.company;
     let seen_to = company.zone.to_datetime(cut).date();
     let actuals = snapshot.actuals(plan.goal.scope.as_ref());
-    let worth = |deal: &crate::domain::Opportunity| -> Option<(Date, f64)> {
-        let day = deal.won_at().filter(|at| at.is_seen(cut, &company.zone))?.date(&company.zone);
-        let convert = &snapshot.settings.currency;
-        Some((day, to_f64(convert.convert(deal.amount?, deal.currency.as_deref(), day)?)))
-    };
-    let values: Vec<(Date, f64)> = actuals.opportunities(cut).filter_map(worth).collect();
+    let values: Vec<(Date, f64)> = actuals.won_values(cut).collect();
     let past = assumed::mean(&values, seen_to, company.fiscal_start);
     let given = !matches!(assumed.from, Provenance::Measured { .. });
     given.then(|| of_past(About::DealValue, to_f64(assumed.value), past, None))
@@ -175,8 +170,9 @@ fn volumes(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Vec<Assumed> {
 pub fn proposal(goal: &Goal, feasibility: &Feasibility) -> Option<Goal> {
     let mut changed = goal.clone();
     for assumed in &feasibility.assumptions {
-        let wanted = assumed.verdict.is_doubtful() || assumed.verdict == Verdict::Careful;
-        let Some(past) = assumed.past.filter(|_| wanted) else { continue };
+        let Some(past) = assumed.past.filter(|_| assumed.verdict.asks_for_change()) else {
+            continue;
+        };
         match assumed.about {
             About::Rate(pair) => {
                 let Some(rate) = from_f64(past.value) else { continue };

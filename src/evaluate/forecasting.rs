@@ -84,47 +84,26 @@ pub async fn prospects(
         _ => own,
     };
     let conversion = conversion(&tally, today);
-    let names = snapshot.names();
-    let within = |o: &Opportunity, scope: Option<&Scope>| {
-        let name = |by| names.of_opportunity(by, o, &snapshot.facts);
-        scope.is_none_or(|scope| scope.holds(name(scope.by)))
-    };
-    let living = || {
-        let all = snapshot.facts.opportunities.values();
-        all.filter(|o| o.deleted_at.is_none_or(|deleted| deleted > cut))
-    };
-    let worth = |o: &Opportunity, day: Date| {
-        let convert = &snapshot.settings.currency;
-        convert.convert(o.amount?, o.currency.as_deref(), day).map(to_f64)
-    };
+    let (all, of_wins) = (snapshot.actuals(scope), snapshot.actuals(scope_of_wins));
     let seen = |at: Option<Moment>| at.is_some_and(|at| at.is_seen(cut, zone));
     // What ended on a day that nobody noted is not open.
     let is_open = |o: &&Opportunity| {
         let ended_later = o.closed_at.is_some() && !seen(o.closed_at);
         seen(o.created_at) && (o.outcome == Outcome::Open || ended_later)
     };
-    let open = living()
-        .filter(is_open)
-        .filter(|o| within(o, scope))
-        .filter_map(|o| Some((o.created_at?.date(zone), worth(o, today))))
-        .collect();
-    let courses = living()
-        .filter(|o| seen(o.created_at) && within(o, scope_of_wins))
-        .filter_map(|o| {
-            let closed = o.closed_at.filter(|_| seen(o.closed_at) && o.outcome != Outcome::Open);
-            Some(Course {
-                created: o.created_at?.date(zone),
-                closed: closed.map(|at| at.date(zone)),
-                won: o.outcome == Outcome::Won,
-            })
+    let worth = |o: &Opportunity| o.worth(&snapshot.settings.currency, today).map(to_f64);
+    let open = all.opportunities(cut).filter(is_open);
+    let open = open.filter_map(|o| Some((o.created_at?.date(zone), worth(o)))).collect();
+    let course = |o: &Opportunity| {
+        let closed = o.closed_at.filter(|_| seen(o.closed_at) && o.outcome != Outcome::Open);
+        Some(Course {
+            created: o.created_at.filter(|_| seen(o.created_at))?.date(zone),
+            closed: closed.map(|at| at.date(zone)),
+            won: o.outcome == Outcome::Won,
         })
-        .collect();
-    let mut won: Vec<(Date, f64)> = living()
-        .filter(|o| seen(o.won_at()) && within(o, scope_of_wins))
-        .filter_map(|o| {
-            o.won_at().map(|at| at.date(zone)).and_then(|day| Some((day, worth(o, day)?)))
-        })
-        .collect();
+    };
+    let courses = of_wins.opportunities(cut).filter_map(course).collect();
+    let mut won: Vec<(Date, f64)> = of_wins.won_values(cut).collect();
     let last_year = |(day, _): &(Date, f64)| *day > today.saturating_sub(12.months());
     if won.iter().filter(|one| last_year(one)).count() >= VALUES_MIN {
         won.retain(last_year);

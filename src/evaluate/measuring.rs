@@ -9,7 +9,7 @@ use super::{
     snapshot::EvaluateError,
     tallies::{cut_of, total_of},
 };
-use crate::domain::{Opportunity, scope::Scope, stage::Stage};
+use crate::domain::{scope::Scope, stage::Stage};
 use crate::plan::{Assumption, Given, Goal, Measured, Pair, Provenance};
 use crate::rates;
 
@@ -83,18 +83,12 @@ fn average_deal_value(snapshot: &Snapshot<'_>, scope: Option<&Scope>) -> Option<
     let cut = cut_of(snapshot, Stage::Opportunity, Stage::Won).ok()?;
     let last = zone.to_datetime(cut).date();
     let first = last.saturating_sub(jiff::Span::new().months(12));
-    let names = snapshot.names();
-    let of_scope = |o: &&Opportunity| {
-        let name = |by| names.of_opportunity(by, o, &snapshot.facts);
-        scope.is_none_or(|scope| scope.holds(name(scope.by)))
-    };
-    let living = snapshot.facts.opportunities.values().filter(|o| o.deleted_at.is_none());
-    let living = living.filter(of_scope);
+    let actuals = snapshot.actuals(scope);
+    let living = actuals.opportunities(cut).filter(|o| o.deleted_at.is_none());
     let values: Vec<Decimal> = living
         .filter_map(|o| {
             let day = o.won_at().filter(|at| at.is_seen(cut, zone))?.date(zone);
-            let convert = &snapshot.settings.currency;
-            (day > first).then(|| convert.convert(o.amount?, o.currency.as_deref(), day))?
+            (day > first).then(|| o.worth(&snapshot.settings.currency, day))?
         })
         .collect();
     let mean = values.iter().sum::<Decimal>().checked_div(Decimal::from(values.len()))?;

@@ -1,16 +1,16 @@
 //! The questions of the evaluation, in their order, each answered from the figures.
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{ToSpan, civil::Date};
 
 use super::{
     Snapshot,
-    alerting::findings,
-    diagnosing::{Diagnosis, diagnose},
+    diagnosing::Diagnosis,
     feasibility::{About, Feasibility, feasibility},
     questioning_late::{cost_of_late, criteria},
     snapshot::EvaluateError,
 };
-use crate::alerts::message::{amount, count_text, percent};
+use crate::alerts::message::{amount, count_text, exact_money, percent};
+use crate::alerts::outlook::chance_text;
 use crate::diagnose::Factor;
 use crate::domain::{number::to_f64, period::Period, stage::Metric};
 use crate::handoff::{Ledger, Verdict, summarise};
@@ -60,24 +60,26 @@ pub struct Question {
 struct Known<'a> {
     snapshot: &'a Snapshot<'a>,
     rows: Vec<PaceRow>,
-    diagnoses: Vec<Diagnosis>,
+    diagnoses: &'a [Diagnosis],
     feasible: Vec<Feasibility>,
     ledger: Ledger,
 }
 
-/// All questions.
+/// All questions, with what was found about each goal.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn questions(snapshot: &Snapshot<'_>) -> Result<Vec<Question>, EvaluateError> {
+pub async fn questions(
+    snapshot: &Snapshot<'_>,
+    diagnoses: &[Diagnosis],
+) -> Result<Vec<Question>, EvaluateError> {
     let known = Known {
         snapshot,
         rows: snapshot.pace_known(),
-        diagnoses: diagnose(snapshot).await?,
+        diagnoses,
         feasible: feasibility(snapshot).await?,
         ledger: snapshot.ledger().await?,
     };
-    let stale = findings(snapshot).await?.1;
     Ok(vec![
         known.goal(Metric::Wins, "sales_goal", "Does sales meet its goal?", "sales"),
         known.marketing(),
@@ -86,7 +88,7 @@ pub async fn questions(snapshot: &Snapshot<'_>) -> Result<Vec<Question>, Evaluat
         known.assumption(Pair::WinRate),
         known.value(),
         known.timing(),
-        data(snapshot, &stale).await?,
+        data(snapshot).await?,
         known.plan(),
         cost_of_late(snapshot, &known.ledger).await?,
     ])
@@ -240,7 +242,8 @@ impl Known<'_> {
     fn value(&self) -> Question {
         let mut asked = question("deal_value", "Are deals worth what was planned?", "sales");
         let currency = &self.snapshot.settings.company.currency;
-        let money = |value: f64| amount(Metric::Revenue, value, currency);
+        // As exact as the plan has it.
+        let money = |value: f64| exact_money(value, currency);
         asked.answer = self.borne(About::DealValue, &mut asked.says, money);
         self.served(|_| Some(Factor::Value), &mut asked);
         asked
@@ -249,7 +252,7 @@ impl Known<'_> {
     /// A factor that cost the goals something, by more than chance, is not met, whatever holds in general.
     fn served(&self, factor: impl Fn(&Diagnosis) -> Option<Factor>, asked: &mut Question) {
         let currency = &self.snapshot.settings.company.currency;
-        for one in &self.diagnoses {
+        for one in self.diagnoses {
             let Some(factor) = factor(one) else { continue };
             let part = one.parts.iter().find(|part| part.factor == factor);
             let Some(part) = part.filter(|part| part.is_decided() && part.effect < 0.0) else {
@@ -303,7 +306,7 @@ impl Known<'_> {
     fn timing(&self) -> Question {
         let mut asked = question("timing", "Do deals close when they were planned to?", "sales");
         let mut answers = Vec::new();
-        for one in &self.diagnoses {
+        for one in self.diagnoses {
             let timing = one.parts.iter().find(|part| matches!(part.factor, Factor::Timing(_)));
             let Some(timing) = timing else { continue };
             answers.push(match (timing.is_decided(), timing.effect < 0.0) {
@@ -336,7 +339,7 @@ impl Known<'_> {
             answers.push(if chance >= 0.5 { Answer::Yes } else { Answer::No });
             let told = [("planned", planned), ("present", present)].into_iter();
             let told = told.filter_map(|(volumes, chance)| {
-                Some(format!("{} with the {volumes} volumes", percent(chance?)))
+                Some(format!("{} with the {volumes} volumes", chance_text(chance?)))
             });
             let told: Vec<String> = told.collect();
             let mut line = format!("{}: a chance of {}", found.goal, told.join(", "));
@@ -354,22 +357,16 @@ impl Known<'_> {
     }
 }
 
-async fn data(
-    snapshot: &Snapshot<'_>,
-    stale: &std::collections::BTreeSet<String>,
-) -> Result<Question, EvaluateError> {
+async fn data(snapshot: &Snapshot<'_>) -> Result<Question, EvaluateError> {
     let mut asked = question("data", "Can the data be trusted?", "the operator");
     let faults = snapshot.store.faults().await?.len() + snapshot.derived_faults().len();
-    let never: Vec<&String> = snapshot
-        .completeness
-        .complete_to
-        .iter()
-        .filter(|(_, at): &(_, &Option<Timestamp>)| at.is_none())
-        .map(|(name, _)| name)
-        .collect();
-    asked.says.extend(stale.iter().map(|source| format!("{source} is stale")));
-    asked.says.extend(never.iter().map(|source| format!("{source} was never read completely")));
-    asked.says.push(format!("{} data faults: paceline faults", count_text(faults as f64)));
-    asked.answer = if stale.is_empty() && never.is_empty() { Answer::Yes } else { Answer::No };
+    let stale = snapshot.stale_sources();
+    asked.says.extend(stale.iter().map(|source| format!("{source} has no complete data lately")));
+    asked.says.push(match faults {
+        0 => "no data faults".to_owned(),
+        1 => "1 data fault: paceline faults".to_owned(),
+        n => format!("{} data faults: paceline faults", count_text(n as f64)),
+    });
+    asked.answer = if stale.is_empty() { Answer::Yes } else { Answer::No };
     Ok(asked)
 }

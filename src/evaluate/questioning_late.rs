@@ -14,7 +14,6 @@ use crate::alerts::message::{amount, count_text, percent};
 use crate::diagnose::criteria::{Change, Criteria, Share, judge};
 use crate::diagnose::late::{Comparison, Seen, compare};
 use crate::domain::{
-    number::to_f64,
     period::{Every, Period},
     stage::{Metric, Stage},
 };
@@ -250,16 +249,9 @@ fn cost(
             && zone.to_datetime(row.handed_off_at).date() > year
     });
     let late = late.count() as f64;
-    let values: Vec<f64> = snapshot
-        .actuals(None)
-        .opportunities(cut)
-        .filter_map(|deal| {
-            let day = deal.won_at().filter(|at| at.is_seen(cut, zone))?.date(zone);
-            let convert = &snapshot.settings.currency;
-            let value = convert.convert(deal.amount?, deal.currency.as_deref(), day)?;
-            (day > year).then(|| to_f64(value))
-        })
-        .collect();
+    let won = snapshot.actuals(None);
+    let won = won.won_values(cut).filter(|(day, _)| *day > year);
+    let values: Vec<f64> = won.map(|(_, value)| value).collect();
     let lost = [found.difference, found.low, found.high].map(|difference| late * difference);
     let deals = lost.map(|deals| format!("{deals:.1}"));
     let mut text = format!(

@@ -145,8 +145,7 @@ impl<'a> Snapshot<'a> {
         let text = self.settings.plan.as_deref().map(plan_file::text).unwrap_or_default();
         self.standing = versions::standing(&text, &versions);
         let company = &self.settings.company;
-        let lay = |goal: &Goal, measured: &Measured| versions::lay_out_of(goal, measured, company);
-        self.baselines = versions::baselines(&goals, &versions, lay);
+        self.baselines = versions::baselines(&goals, &versions, company);
         let nothing = Measured::default();
         for goal in &goals {
             let measured = self.measured.get(&goal.scope).unwrap_or(&nothing);
@@ -172,6 +171,16 @@ impl<'a> Snapshot<'a> {
         let complete: Option<Vec<Timestamp>> =
             self.completeness.complete_to.values().copied().collect();
         complete?.into_iter().min().map(|at| at.min(self.clock))
+    }
+
+    /// Sources whose data is too old, or was never complete.
+    pub fn stale_sources(&self) -> Vec<&str> {
+        let after = self.settings.alerts.source_stale.after_secs;
+        let stale = |at: &Option<Timestamp>| {
+            at.is_none_or(|at| self.clock.as_second() - at.as_second() > after)
+        };
+        let sources = self.completeness.complete_to.iter();
+        sources.filter(|(_, at)| stale(at)).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Where every goal stands. Metrics that no source reports have no row.
@@ -212,7 +221,7 @@ impl<'a> Snapshot<'a> {
             let carried = |(metric, _): &(&Metric, &Timestamp)| self.is_carried(plan, **metric);
             let complete: BTreeMap<Metric, Timestamp> =
                 complete.iter().filter(carried).map(|(metric, at)| (*metric, *at)).collect();
-            let mut rows = pacing::rows(plan, &siblings, &actuals, calendar, &complete, self.clock);
+            let mut rows = pacing::rows(plan, &siblings, &actuals, &complete, self.clock);
             // Where opportunities have no history of their own the cautious dispersion holds.
             let created = rows.iter().find(|row| row.metric == Metric::Opportunities);
             let dispersion =

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::measuring::MeasuredBy;
-use crate::config::{document::Document, plan_file};
+use crate::config::{company::Company, document::Document, plan_file};
 use crate::domain::scope::Scope;
 use crate::plan::{self, Assumption, Goal, GoalPlan, Measured, Pair, Provenance, lay_out};
 use crate::store::plans::PlanVersion;
@@ -43,7 +43,7 @@ pub fn standing(text: &str, versions: &[PlanVersion]) -> Standing {
 pub fn baselines(
     goals: &[Goal],
     versions: &[PlanVersion],
-    lay: impl Fn(&Goal, &Measured) -> Option<GoalPlan>,
+    company: &Company,
 ) -> BTreeMap<String, (i64, Vec<GoalPlan>)> {
     let mut found = BTreeMap::new();
     for version in versions {
@@ -57,7 +57,8 @@ pub fn baselines(
             let now = goals.iter().find(|goal| goal.name == then.name);
             let Some(now) = now.filter(|now| !found.contains_key(&now.name)) else { continue };
             let measured = read(&version.measured, then.scope.as_ref());
-            let Some(plan) = lay(&then, &measured) else { continue };
+            let plan = lay_out(&then, &measured, &company.hours, company.fiscal_start);
+            let Ok(plan) = plan else { continue };
             let same = Goal { place: String::new(), ..then.clone() }
                 == Goal { place: String::new(), ..now.clone() };
             let mut plans = plan::parts(&plan);
@@ -68,15 +69,6 @@ pub fn baselines(
     }
     found.retain(|_, (_, plans)| !plans.is_empty());
     found
-}
-
-/// Works a goal out; none where that cannot be done.
-pub fn lay_out_of(
-    goal: &Goal,
-    measured: &Measured,
-    company: &crate::config::company::Company,
-) -> Option<GoalPlan> {
-    lay_out(goal, measured, &company.hours, company.fiscal_start).ok()
 }
 
 /// What was measured, to be kept with a version: what is approved must not move with later data.

@@ -1,6 +1,6 @@
 //! What happened in a period, up to an instant.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
 use crate::domain::{
@@ -10,6 +10,7 @@ use crate::domain::{
     fault::Fault,
     moment::Moment,
     money::CurrencyRates,
+    number::to_f64,
     period::Period,
     scope::{Names, Scope},
     stage::Metric,
@@ -84,11 +85,19 @@ impl Actuals<'_> {
         self.scope.is_none_or(|scope| scope.holds(value(scope.by)))
     }
 
+    /// What was won by `at`: when, and what it is worth in the company's currency, where that is known.
+    pub fn won_values(&self, at: Timestamp) -> impl Iterator<Item = (Date, f64)> {
+        let zone = &self.calendar.zone;
+        self.opportunities(at).filter_map(move |o| {
+            let day = o.won_at().filter(|won| won.is_seen(at, zone))?.date(zone);
+            Some((day, to_f64(o.worth(self.currency, day)?)))
+        })
+    }
+
     /// What a won opportunity brings to the goal's revenue; none without an amount or a rate.
     pub fn value(&self, opportunity: &Opportunity, plan: &GoalPlan) -> Option<Decimal> {
         let day = opportunity.won_at()?.date(&self.calendar.zone);
-        let amount = opportunity.amount?;
-        let value = self.currency.convert(amount, opportunity.currency.as_deref(), day)?;
+        let value = opportunity.worth(self.currency, day)?;
         let months = match plan.goal.assume.value_basis {
             ValueBasis::Whole => 1,
             // Run forward, a monthly value counts as new monthly recurring revenue.
@@ -96,7 +105,7 @@ impl Actuals<'_> {
             ValueBasis::MonthlyBooked => 12,
             ValueBasis::MonthlyRecognised => {
                 let last = plan.goal.period.to.yesterday().ok()?;
-                let of = |d: jiff::civil::Date| i64::from(d.year()) * 12 + i64::from(d.month());
+                let of = |d: Date| i64::from(d.year()) * 12 + i64::from(d.month());
                 of(last) - of(day) + 1
             }
         };
@@ -125,7 +134,7 @@ pub fn currency_faults(
     won.filter_map(|o| {
         let day = o.won_at()?.date(&calendar.zone);
         let foreign = o.currency.as_deref()?;
-        if currency.convert(o.amount?, Some(foreign), day).is_some() {
+        if o.amount.is_none() || o.worth(currency, day).is_some() {
             return None;
         }
         Some(Fault {

@@ -143,7 +143,6 @@ pub fn rows(
     plan: &GoalPlan,
     siblings: &[&GoalPlan],
     actuals: &Actuals<'_>,
-    calendar: &BusinessCalendar,
     complete: &BTreeMap<Metric, Timestamp>,
     clock: Timestamp,
 ) -> Vec<PaceRow> {
@@ -159,7 +158,7 @@ pub fn rows(
         row.data_as_of = at;
         // While it runs: once it is over, money that is there is there.
         if *metric == Metric::Revenue
-            && calendar.zone.to_datetime(at).date() < row.period.to
+            && actuals.calendar.zone.to_datetime(at).date() < row.period.to
             && let Some(wins) = rows.iter().find(|row| row.metric == Metric::Wins)
         {
             let usual_to_date = row.judgement.usual_to_date;

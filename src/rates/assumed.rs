@@ -41,6 +41,11 @@ impl Verdict {
         }
     }
 
+    /// Whether the next plan should have what was measured.
+    pub fn asks_for_change(self) -> bool {
+        self.is_doubtful() || self == Verdict::Careful
+    }
+
     /// Whether it should be known before the period starts.
     pub fn is_doubtful(self) -> bool {
         matches!(self, Verdict::Contradicted | Verdict::NeverReached)

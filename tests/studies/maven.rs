@@ -1,7 +1,7 @@
 //! The forecast of revenue against two simple ones, on a public data set: nine origins, three offices and
 //! the total, the next month and the next three.
 //!
-//!     cargo test --release --test maven -- --nocapture
+//!     cargo test --test maven -- --nocapture
 //!
 //! It needs ../shared/data/maven and says SKIPPED where that is absent. Each origin sees only what was there:
 //! deals engaged by then, outcomes and values of what had closed. An open deal counts with the mean value

@@ -38,6 +38,26 @@ pub fn write(folder: &Path, name: &str, content: &str) {
     std::fs::write(folder.join(name), content).unwrap();
 }
 
+/// A company whose files were read by its one source at a clock, in a folder that goes when it is dropped.
+pub async fn synced(
+    config: &str,
+    files: &[(&str, &str)],
+    at: Timestamp,
+) -> (TempDir, Settings, Store) {
+    let (folder, settings) = settings_of(config);
+    for (name, content) in files {
+        write(folder.path(), name, content);
+    }
+    let store = Store::open(&settings.database).await.unwrap();
+    let clock = Clock::Fixed(at);
+    for source in settings.sources.keys() {
+        let full = paceline::sync::Full::No;
+        let sync = paceline::daemon::sync_source(&settings, &store, &clock, source, full, &|_| {});
+        sync.await.unwrap();
+    }
+    (folder, settings, store)
+}
+
 /// Every record and every fault, in a fixed order; faults without the folder of their file.
 pub async fn dump(store: &Store) -> Vec<String> {
     let mut lines = Vec::new();

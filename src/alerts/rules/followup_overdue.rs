@@ -112,8 +112,7 @@ fn named(context: &Context<'_>, row: &HandOff) -> (String, String) {
 fn value(context: &Context<'_>, overdue: &[&HandOff]) -> String {
     let day = context.calendar.zone.to_datetime(context.clock).date();
     let amounts = overdue.iter().filter_map(|row| {
-        let opportunity = context.facts.opportunities.get(&row.opportunity)?;
-        context.currency.convert(opportunity.amount?, opportunity.currency.as_deref(), day)
+        context.facts.opportunities.get(&row.opportunity)?.worth(context.currency, day)
     });
     let sum: Decimal = amounts.sum();
     if sum.is_zero() {
