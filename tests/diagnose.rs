@@ -90,6 +90,16 @@ fn effect(diagnosis: &Diagnosis, factor: Factor) -> (f64, bool) {
     (part.effect, part.is_decided())
 }
 
+#[tokio::test]
+async fn a_cycle_that_is_to_be_measured_is_the_one_that_wins_took() {
+    let (leads, deals) = company(30, 40, 10_000);
+    let given = diagnosis_of(&leads, &deals, "\"30d\"").await;
+    let measured = diagnosis_of(&leads, &deals, "\"actual\"").await;
+    adds_up(&measured);
+    assert_eq!(measured.served_by, given.served_by);
+    assert_eq!(given.served_by.from, date(2026, 1, 2), "Sunday the 1st of February less 30 days");
+}
+
 /// The parts add up to what is there less the plan, to the cent.
 fn adds_up(diagnosis: &Diagnosis) {
     let sum: f64 = diagnosis.parts.iter().map(|part| part.effect).sum();

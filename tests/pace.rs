@@ -224,6 +224,68 @@ fn upstream_rows_run_over_the_days_that_were_moved_back() {
 }
 
 #[test]
+fn each_step_has_its_own_lag() {
+    let plan = plan(
+        "from = \"2026-06-01\"\nto = \"2026-07-01\"\nwins = 44\n[goal.assume]\nwin_rate = 0.5\n\
+         lead_to_mql = 0.5\nmql_to_opportunity = 0.5\nsales_cycle = \"2 months\"\n\
+         lags = { mql_to_opportunity = \"1 month\", lead_to_mql = \"1 month\" }\n",
+    );
+    let from = |metric| plan.counted_over(metric).from.to_string();
+    let metrics = [Metric::Leads, Metric::Mqls, Metric::Opportunities, Metric::Wins];
+    assert_eq!(metrics.map(from), ["2026-01-27", "2026-02-27", "2026-04-01", "2026-06-01"]);
+    assert!(metrics.iter().all(|metric| plan.in_goal_share_of(*metric) == 1.0));
+    // A goal of opportunities does not wait for wins, but its leads come before it.
+    let own = self::plan(
+        "from = \"2026-06-01\"\nto = \"2026-07-01\"\nopportunities = 22\n[goal.assume]\n\
+         win_rate = 0.5\nlead_to_opportunity = 0.5\nsales_cycle = \"2 months\"\n\
+         [goal.assume.lags]\nlead_to_opportunity = \"1 month\"\n",
+    );
+    let from = |metric| own.counted_over(metric).from.to_string();
+    assert_eq!(from(Metric::Opportunities), "2026-06-01");
+    assert_eq!(from(Metric::Leads), "2026-05-01");
+}
+
+/// What enters by the plan is sent forward through its lags, one by one: as many land in the goal as it
+/// asks for, and not many more.
+#[test]
+fn with_lags_that_vary_at_two_steps_the_plan_reaches_its_goal() {
+    let plan = plan(
+        "from = \"2026-04-01\"\nto = \"2026-07-01\"\nwins = 1000\n[goal.assume]\nwin_rate = 0.5\n\
+         lead_to_opportunity = 0.5\nsales_cycle = { median = \"60d\", p90 = \"120d\" }\n\
+         lags = { lead_to_opportunity = { median = \"30d\", p90 = \"90d\" } }\n",
+    );
+    let mut rng = paceline::simulate::Rng::of(7, "lags", 0);
+    let mut wait = |median: f64, p90: f64| rng.log_normal(median, (p90 / median).ln() / 1.2816);
+    let lands = |created: jiff::civil::Date, days: f64| {
+        let to_end = created.until(plan.goal.period.to).unwrap().get_days();
+        let to_begin = created.until(plan.goal.period.from).unwrap().get_days();
+        (f64::from(to_begin)..f64::from(to_end)).contains(&days)
+    };
+    let share = |metric: Metric, wait: &mut dyn FnMut() -> f64| -> f64 {
+        let draws = 2_000;
+        let days = plan.curves[&metric].days();
+        days.map(|(day, share)| {
+            let landed = (0..draws).filter(|_| lands(day, wait())).count();
+            share * landed as f64 / f64::from(draws)
+        })
+        .sum()
+    };
+    let wins = |metric: Metric, rate: f64, share: f64| {
+        paceline::domain::number::to_f64(plan.chain.required[&metric]) * rate * share
+    };
+    let deals = share(Metric::Opportunities, &mut || wait(60.0, 120.0));
+    assert!((deals - plan.in_goal_share_of(Metric::Opportunities)).abs() < 0.005, "{deals}");
+    let leads = share(Metric::Leads, &mut || wait(30.0, 90.0) + wait(60.0, 120.0));
+    assert!((leads - plan.in_goal_share_of(Metric::Leads)).abs() < 0.005, "{leads}");
+    assert!(leads < deals - 0.03, "two waits spread wins further: {leads} {deals}");
+    for (metric, rate, share) in [(Metric::Opportunities, 0.5, deals), (Metric::Leads, 0.25, leads)]
+    {
+        let wins = wins(metric, rate, share);
+        assert!((wins - 1000.0).abs() < 12.0, "{metric:?}: {wins}");
+    }
+}
+
+#[test]
 fn monthly_values_are_booked_for_a_year_or_recognised_by_the_months_left() {
     let goal = |basis: &str| {
         format!(

@@ -11,7 +11,7 @@ use crate::domain::{
     stage::Metric,
 };
 use crate::evaluate::versions::Standing;
-use crate::plan::GoalPlan;
+use crate::plan::{GoalPlan, Lag, Pair};
 
 fn number(metric: Metric, value: rust_decimal::Decimal) -> Value {
     if metric == Metric::Revenue {
@@ -95,6 +95,17 @@ fn goal_json(plan: &GoalPlan, standing: &Standing, currency: &str) -> Value {
             })
         })
         .collect();
+    let lag = |(pair, lag): &(Pair, Lag)| {
+        let share = plan.in_goal_share_of(Metric::of_stage(pair.stages().0));
+        let measured = plan.goal.assume.lag(*pair) == Lag::Actual;
+        json!({
+            "rate": pair.key(),
+            "lag": lag.title(),
+            "from": if measured { "measured" } else { "plan" },
+            "in_goal_share": share,
+        })
+    };
+    let lags: Vec<Value> = plan.lags.iter().map(lag).collect();
     json!({
         "name": plan.goal.of(),
         "scope": plan.goal.scope.as_ref().map(Scope::name),
@@ -103,7 +114,8 @@ fn goal_json(plan: &GoalPlan, standing: &Standing, currency: &str) -> Value {
         "from": plan.goal.period.from,
         "to": plan.goal.period.to,
         "required": required,
-        "in_goal_share": plan.in_goal_share,
+        "in_goal_share": plan.in_goal_share(),
+        "lags": lags,
         "assumptions": rates,
         "periods": periods,
         "arithmetic": plan.chain.arithmetic,

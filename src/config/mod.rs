@@ -8,6 +8,7 @@ pub mod api;
 pub mod company;
 pub mod document;
 pub mod plan_file;
+mod plan_lags;
 pub mod problem;
 pub mod reader;
 pub mod secret;

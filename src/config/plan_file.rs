@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{document::Document, problem::Problems, reader::Reader, span};
+use super::{document::Document, plan_lags, problem::Problems, reader::Reader, span};
 use crate::domain::{
     dimension::Dimension,
     period::{Every, Period},
@@ -14,7 +14,7 @@ use crate::domain::{
     stage::Metric,
 };
 use crate::plan::{
-    Assume, Given, Goal, Lag, Pair, ValueBasis,
+    Assume, Given, Goal, Pair, ValueBasis,
     target::{Target, Wanted},
 };
 
@@ -259,7 +259,7 @@ fn read_assume(table: &Reader<'_>) -> Assume {
     }
     let value = given(table, "average_deal_value", "a value above 0", |n| n > Decimal::ZERO);
     assume.average_deal_value = value.unwrap_or_default();
-    assume.sales_cycle = read_cycle(table);
+    assume.lags = plan_lags::read(table);
     if let Some(within) = table.table("within") {
         for pair in Pair::ALL {
             let window = within.parsed(pair.key(), "a window like \"90d\"", span::window_days);
@@ -303,30 +303,6 @@ fn read_basis(table: &Reader<'_>) -> ValueBasis {
             ValueBasis::Whole
         }
         (false, false) => ValueBasis::Whole,
-    }
-}
-
-fn read_cycle(table: &Reader<'_>) -> Lag {
-    if !table.is_table("sales_cycle") {
-        let lag = table.parsed("sales_cycle", "a span like \"3 months\"", span::calendar_span);
-        return lag.map_or(Lag::None, Lag::Fixed);
-    }
-    let Some(cycle) = table.table("sales_cycle") else { return Lag::None };
-    let days = |key, example| {
-        let days = cycle.parsed(key, "a span like \"60d\"", span::window_days);
-        cycle.required(key, example, days)
-    };
-    let (median, p90) = (days("median", "median = \"60d\""), days("p90", "p90 = \"150d\""));
-    cycle.finish();
-    match (median, p90) {
-        (Some(median_days), Some(p90_days)) if median_days < p90_days => {
-            Lag::LogNormal { median_days, p90_days }
-        }
-        (Some(_), Some(_)) => {
-            cycle.problem("p90", "must be longer than the median", "write a longer span");
-            Lag::None
-        }
-        _ => Lag::None,
     }
 }
 

@@ -108,6 +108,17 @@ impl Metric {
         }
     }
 
+    /// What counts the entries of a stage.
+    pub fn of_stage(stage: Stage) -> Metric {
+        match stage {
+            Stage::Visit => Metric::Visits,
+            Stage::Lead => Metric::Leads,
+            Stage::Mql => Metric::Mqls,
+            Stage::Opportunity => Metric::Opportunities,
+            Stage::Won => Metric::Wins,
+        }
+    }
+
     /// The stage whose entries it counts; revenue counts wins by their value.
     pub fn stage(self) -> Stage {
         match self {

@@ -8,11 +8,11 @@ use super::{Snapshot, completeness::objects_of, snapshot::EvaluateError, tallies
 use crate::diagnose::{Evidence, Factor, Factors, Part, Segment, parts};
 use crate::domain::{
     number::to_f64,
-    period::{Period, move_back},
+    period::Period,
     stage::{Metric, Stage, plural},
 };
 use crate::pacing::{PaceRow, actual::Actuals, judge::DISPERSION_UNKNOWN};
-use crate::plan::{GoalPlan, Lag, Pair};
+use crate::plan::{GoalPlan, Pair};
 use crate::rates::{Row, measured::horizon_days};
 
 /// Why one goal stands where it does.
@@ -78,12 +78,12 @@ async fn of_plan(
 ) -> Result<Option<Diagnosis>, EvaluateError> {
     let zone = &snapshot.settings.company.zone;
     let today = zone.to_datetime(row.at).date();
-    let served_by = served_by(plan, row, rows, today);
+    let last = today.tomorrow().unwrap_or(today).min(row.period.to);
+    let served_by = |stage: Stage| served_by(plan, Metric::of_stage(stage), last);
     let actuals = snapshot.actuals(plan.goal.scope.as_ref());
     let count = |stage: Stage| {
-        let wins = stage == Stage::Won;
-        let metric = if wins { Metric::Wins } else { metric_of(stage) };
-        let period = if wins { row.period } else { served_by };
+        let metric = Metric::of_stage(stage);
+        let period = if stage == Stage::Won { row.period } else { served_by(stage) };
         to_f64(actuals.count(metric, period, row.at, plan))
     };
     let mut links = Vec::new();
@@ -100,6 +100,7 @@ async fn of_plan(
         let tally = tallies::total_of(snapshot, from, to, cut, scope).await?;
         let given = plan.goal.assume.within_days.get(pair).copied();
         let window_days = given.unwrap_or_else(|| horizon_days(&tally, seen_to));
+        let served_by = served_by(from);
         let cohort = tally.between(served_by.from, served_by.to);
         let measured = cohort.row(Some(window_days), seen_to);
         let separable =
@@ -127,7 +128,7 @@ async fn of_plan(
     let segment = Segment { plan: planned, actual };
     Ok(Some(Diagnosis {
         row: row.clone(),
-        served_by,
+        served_by: served_by(links.first().map_or(Stage::Won, |link| link.pair.stages().0)),
         entrants: (segment.plan.volume, segment.actual.volume),
         value: (planned_value, segment.actual.value),
         parts: parts(&[segment], &[evidence]),
@@ -137,18 +138,11 @@ async fn of_plan(
     }))
 }
 
-/// The days on which opportunities, and those before them, came that the plan wants won by now: the
-/// goal's days up to today, moved back by its sales cycle.
-fn served_by(plan: &GoalPlan, row: &PaceRow, rows: &[&PaceRow], today: Date) -> Period {
-    let upstream = rows.iter().find(|row| row.metric < Metric::Wins);
-    let from = upstream.map_or(row.period.from, |upstream| upstream.period.from);
-    let last = today.tomorrow().unwrap_or(today).min(row.period.to);
-    let to = match plan.goal.assume.sales_cycle {
-        Lag::None => last,
-        Lag::Fixed(span) => move_back(last, span),
-        Lag::LogNormal { median_days, .. } => move_back(last, jiff::Span::new().days(median_days)),
-    };
-    Period { from, to: to.max(from) }
+/// The days on which those came that the plan wants won by now: the goal's days up to today, moved back by
+/// the steps that were still before them.
+fn served_by(plan: &GoalPlan, metric: Metric, last: Date) -> Period {
+    let from = plan.counted_over(metric).from;
+    Period { from, to: plan.before(metric, last).max(from) }
 }
 
 fn unvalued(plan: &GoalPlan, row: &PaceRow, actuals: &Actuals<'_>) -> (usize, usize) {
@@ -175,11 +169,6 @@ fn lost(row: &PaceRow, actuals: &Actuals<'_>) -> Vec<(String, usize)> {
     reasons
 }
 
-fn metric_of(stage: Stage) -> Metric {
-    let of = |metric: &Metric| metric.stage() == stage;
-    Metric::ALL.into_iter().find(of).unwrap_or(Metric::Leads)
-}
-
 /// What the plan reckons a win with: with clients that stay, or with what a client is worth over its
 /// lifetime, the goal divided by the wins that the chain asks for.
 fn planned_value(plan: &GoalPlan, per_win: f64) -> f64 {
@@ -195,8 +184,11 @@ fn planned_value(plan: &GoalPlan, per_win: f64) -> f64 {
 /// The plan by now, as entrants times rates times timing times value. With a distribution of lags a part
 /// of the wins is planned to land outside the goal.
 fn planned_side(plan: &GoalPlan, row: &PaceRow, links: &[Link], planned_value: f64) -> Factors {
-    let in_goal =
-        |link: &Link| if link.pair.stages().1 == Stage::Won { plan.in_goal_share } else { 1.0 };
+    let in_goal = |link: &Link| {
+        let (from, to) = link.pair.stages();
+        let share = |stage: Stage| plan.in_goal_share_of(Metric::of_stage(stage));
+        share(from) / share(to)
+    };
     let of_all: f64 = links.iter().map(|link| link.planned * in_goal(link)).product();
     // Where rate and timing cannot be told apart here, they are one on the plan's side too.
     let rate = |link: &Link| link.planned * if link.separable { 1.0 } else { in_goal(link) };

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::domain::{
     number::{from_f64, to_f64},
-    period::move_back,
     stage::{Metric, Stage},
 };
 use crate::plan::{Given, Goal, GoalPlan, Lag, Pair, Provenance};
@@ -132,11 +131,8 @@ fn value(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Option<Assumed> {
 /// A cycle that is planned to be shorter than half of the wins take is too good.
 fn cycle(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Option<Assumed> {
     let from = plan.goal.period.from;
-    let planned = match plan.goal.assume.sales_cycle {
-        Lag::None => return None,
-        Lag::Fixed(span) => move_back(from, span).until(from).ok()?.get_days().into(),
-        Lag::LogNormal { median_days, .. } => median_days as f64,
-    };
+    let given = plan.goal.assume.lags.get(&Pair::WinRate).filter(|lag| **lag != Lag::Actual)?;
+    let planned = given.before(from).until(from).ok()?.get_days().into();
     let past = snapshot.prospects.get(&plan.goal.scope)?.median_cycle();
     let verdict = match past {
         None => Verdict::NotDecidable,
@@ -184,7 +180,8 @@ pub fn proposal(goal: &Goal, feasibility: &Feasibility) -> Option<Goal> {
             }
             About::SalesCycle => {
                 let days = past.value as i64;
-                changed.assume.sales_cycle = Lag::Fixed(jiff::Span::new().days(days));
+                let cycle = Lag::Fixed(jiff::Span::new().days(days));
+                changed.assume.lags.insert(Pair::WinRate, cycle);
             }
             About::Volume(_) => {}
         }

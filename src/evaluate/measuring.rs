@@ -10,7 +10,7 @@ use super::{
     tallies::{cut_of, total_of},
 };
 use crate::domain::{scope::Scope, stage::Stage};
-use crate::plan::{Assumption, Given, Goal, Measured, Pair, Provenance};
+use crate::plan::{Assumption, Given, Goal, Lag, Measured, Pair, Provenance};
 use crate::rates;
 
 /// What was measured of everything, and of each part that is a goal of its own.
@@ -34,6 +34,9 @@ pub async fn measured_by(
         for (pair, rate) in &whole.rates {
             part.rates.entry(*pair).or_insert_with(|| rate.clone());
         }
+        for (pair, lag) in &whole.lags {
+            part.lags.entry(*pair).or_insert(*lag);
+        }
         part.average_deal_value =
             part.average_deal_value.or_else(|| whole.average_deal_value.clone());
         all.insert(goal.scope.clone(), part);
@@ -47,7 +50,8 @@ fn needs_measuring(goal: &Goal) -> bool {
     let assume = &goal.assume;
     let open = |pair: Pair| !matches!(assume.rates.get(&pair), Some(Given::Value(_)));
     let value_open = !matches!(assume.average_deal_value, Given::Value(_));
-    value_open || Pair::ALL.into_iter().any(open)
+    let lag_open = assume.lags.values().any(|lag| *lag == Lag::Actual);
+    value_open || lag_open || Pair::ALL.into_iter().any(open)
 }
 
 /// What the plan takes when it says `"actual"`, or says nothing.
@@ -71,6 +75,7 @@ async fn measured(
         }
         let horizon = rates::measured::horizon_days(&tally, seen_to);
         measured.rates.extend(rates::measured::rate(&tally, horizon, seen_to).map(|r| (pair, r)));
+        measured.lags.extend(rates::measured::lag(&tally, horizon, seen_to).map(|l| (pair, l)));
     }
     measured.average_deal_value = average_deal_value(snapshot, scope);
     Ok(measured)

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::measuring::MeasuredBy;
 use crate::config::{company::Company, document::Document, plan_file};
 use crate::domain::scope::Scope;
-use crate::plan::{self, Assumption, Goal, GoalPlan, Measured, Pair, Provenance, lay_out};
+use crate::plan::{
+    self, Assumption, Goal, GoalPlan, Measured, MeasuredLag, Pair, Provenance, lay_out,
+};
 use crate::store::plans::PlanVersion;
 
 /// How the plan file stands to what was approved.
@@ -77,7 +79,11 @@ pub fn write(measured: &MeasuredBy) -> String {
         let rates = measured.rates.iter().map(|(pair, rate)| (pair.key().to_owned(), told(rate)));
         let value = measured.average_deal_value.as_ref();
         let value = value.map(|value| ("average_deal_value".to_owned(), told(value)));
-        rates.chain(value).collect::<serde_json::Map<_, _>>()
+        let lags = measured.lags.iter().map(|(pair, lag)| {
+            let days = json!([lag.median_days, lag.p90_days, lag.entered]);
+            (lag_key(*pair), days)
+        });
+        rates.chain(value).chain(lags).collect::<serde_json::Map<_, _>>()
     };
     let by_scope: serde_json::Map<String, Value> =
         measured.iter().map(|(scope, one)| (name(scope.as_ref()), of(one).into())).collect();
@@ -107,6 +113,17 @@ fn read(text: &str, scope: Option<&Scope>) -> Measured {
         };
         Some(Assumption { value: one["value"].as_str()?.parse().ok()?, from })
     };
+    let lag = |pair: Pair| {
+        let days = &of[lag_key(pair)];
+        let (median_days, p90_days) = (days[0].as_i64()?, days[1].as_i64()?);
+        Some(MeasuredLag { median_days, p90_days, entered: days[2].as_u64().unwrap_or(0) })
+    };
     let rates = Pair::ALL.into_iter().filter_map(|pair| Some((pair, assumption(pair.key())?)));
-    Measured { rates: rates.collect(), average_deal_value: assumption("average_deal_value") }
+    let lags = Pair::ALL.into_iter().filter_map(|pair| Some((pair, lag(pair)?)));
+    let average_deal_value = assumption("average_deal_value");
+    Measured { rates: rates.collect(), average_deal_value, lags: lags.collect() }
+}
+
+fn lag_key(pair: Pair) -> String {
+    format!("{}_days", pair.key())
 }

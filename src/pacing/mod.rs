@@ -77,8 +77,7 @@ pub fn baseline(
 ) -> Option<Baseline> {
     let goal_value = *approved.chain.required.get(&row.metric)?;
     let curve = approved.curves.get(&row.metric)?;
-    let moved = approved.goal.counts_wins() && row.metric < Metric::Wins;
-    let period = if moved { curve.span()? } else { approved.goal.period };
+    let period = approved.counted_over(row.metric);
     let plan_to_date = to_f64(goal_value) * share(curve, period, row.at, calendar);
     Some(Baseline { version, goal_value, plan_to_date })
 }
@@ -179,8 +178,7 @@ fn row(
     alphas: &[f64],
 ) -> PaceRow {
     let calendar = actuals.calendar;
-    let own = metric >= plan.goal.metric || !plan.goal.counts_wins() || metric >= Metric::Wins;
-    let period = if own { plan.goal.period } else { curve.span().unwrap_or(plan.goal.period) };
+    let period = plan.counted_over(metric);
     let actual = actuals.count(metric, period, at, plan);
     let share = share(curve, period, at, calendar);
     let plan_to_date = to_f64(goal_value) * share;

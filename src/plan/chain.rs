@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::goal::{Given, Goal, Pair, ValueBasis};
+use super::{
+    goal::{Given, Goal, Pair, ValueBasis},
+    lag::MeasuredLag,
+};
 use crate::domain::{
     number::ceil_div,
     stage::{Metric, Stage},
@@ -63,6 +66,8 @@ pub struct Measured {
     pub rates: BTreeMap<Pair, Assumption>,
     /// Mean value of the won deals.
     pub average_deal_value: Option<Assumption>,
+    /// How long steps take.
+    pub lags: BTreeMap<Pair, MeasuredLag>,
 }
 
 /// The goal's numbers at every stage it uses.
@@ -151,16 +156,6 @@ pub fn work(
     backward(goal, &mut chain, start)?;
     forward(goal, &mut chain, start);
     Ok(chain)
-}
-
-fn metric_of(stage: Stage) -> Metric {
-    match stage {
-        Stage::Visit => Metric::Visits,
-        Stage::Lead => Metric::Leads,
-        Stage::Mql => Metric::Mqls,
-        Stage::Opportunity => Metric::Opportunities,
-        Stage::Won => Metric::Wins,
-    }
 }
 
 /// The pairs that join the stages which the plan uses.
@@ -314,7 +309,7 @@ fn backward(goal: &Goal, chain: &mut Chain, start: Stage) -> Result<(), PlanErro
         if to != at {
             continue;
         }
-        let next = chain.required[&metric_of(to)];
+        let next = chain.required[&Metric::of_stage(to)];
         let number = ceil_div(next, assumed.value).ok_or_else(|| {
             goal.error(
                 format!("`{}` is {}, so no number of {from}s would do", pair.key(), assumed.value),
@@ -323,13 +318,13 @@ fn backward(goal: &Goal, chain: &mut Chain, start: Stage) -> Result<(), PlanErro
         })?;
         chain.arithmetic.push(format!(
             "{:<15} {} / {} = {}   ({})",
-            metric_of(from).title(),
+            Metric::of_stage(from).title(),
             people(next),
             assumed.value.normalize(),
             people(number),
             provenance_text(pair, &assumed.from)
         ));
-        chain.required.insert(metric_of(from), number);
+        chain.required.insert(Metric::of_stage(from), number);
         at = from;
     }
     Ok(())
@@ -342,17 +337,17 @@ fn forward(goal: &Goal, chain: &mut Chain, start: Stage) {
         if from != at {
             continue;
         }
-        let entered = chain.required[&metric_of(from)];
+        let entered = chain.required[&Metric::of_stage(from)];
         let number = (entered * assumed.value).normalize();
         chain.arithmetic.push(format!(
             "{:<15} {} x {} = {}   ({})",
-            metric_of(to).title(),
+            Metric::of_stage(to).title(),
             people(entered),
             assumed.value.normalize(),
             people(number),
             provenance_text(pair, &assumed.from)
         ));
-        chain.required.insert(metric_of(to), number);
+        chain.required.insert(Metric::of_stage(to), number);
         at = to;
     }
     if goal.metric == Metric::Revenue || at != Stage::Won {

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
-use super::goal::{Goal, Lag};
+use super::{goal::Goal, lag::Lag};
 use crate::domain::{
     calendar::BusinessCalendar,
-    normal::normal_cdf,
-    period::{Every, FiscalStart, Period, move_back},
+    period::{Every, FiscalStart, Period},
 };
 
 /// Day weights.
@@ -90,16 +89,11 @@ impl Curve {
 
     /// Every day moved back by the lag, then back to the nearest business day.
     pub fn moved_back(&self, lag: &Lag, calendar: &BusinessCalendar) -> Curve {
-        let span = match lag {
-            Lag::None => return self.clone(),
-            Lag::Fixed(span) => *span,
-            Lag::LogNormal { median_days, .. } => median_days.days(),
-        };
-        Curve::from_days(
-            self.days.iter().map(|(day, weight)| {
-                (calendar.back_to_business_day(move_back(*day, span)), *weight)
-            }),
-        )
+        if matches!(lag, Lag::None | Lag::Actual) {
+            return self.clone();
+        }
+        let moved = |day: Date| calendar.back_to_business_day(lag.before(day));
+        Curve::from_days(self.days.iter().map(|(day, weight)| (moved(*day), *weight)))
     }
 
     /// From the first weighted day to the day after the last.
@@ -172,26 +166,6 @@ impl Curve {
             _ => (Decimal::ONE, Decimal::ONE),
         }
     }
-}
-
-/// The share of wins that lands inside the goal when creation days are the goal's days less the
-/// median lag: `sum_d share_d · [G(to - d) - G(from - d)]`; 1 for a fixed lag (`statistics.md` 1.11).
-pub fn in_goal_share(created: &Curve, lag: &Lag, goal: Period) -> f64 {
-    let Lag::LogNormal { median_days, p90_days } = lag else { return 1.0 };
-    let mu = (*median_days as f64).ln();
-    // 1.2816 is the 90 % point of the normal distribution.
-    let sigma = ((*p90_days as f64).ln() - mu) / 1.281_551_565_544_600_4;
-    let cdf = |days: i32| {
-        if days <= 0 {
-            return 0.0;
-        }
-        normal_cdf((f64::from(days).ln() - mu) / sigma)
-    };
-    let days_to = |from: Date, to: Date| from.until(to).map_or(0, |span| span.get_days());
-    created
-        .days()
-        .map(|(day, share)| share * (cdf(days_to(day, goal.to)) - cdf(days_to(day, goal.from))))
-        .sum()
 }
 
 fn gcd(a: i128, b: i128) -> i128 {

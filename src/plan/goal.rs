@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Span;
 use rust_decimal::Decimal;
 
+use super::lag::Lag;
 use crate::domain::{
     period::{Every, Period},
     scope::Scope,
@@ -117,8 +117,8 @@ pub struct Assume {
     pub rates: BTreeMap<Pair, Given>,
     /// Mean value of a won deal.
     pub average_deal_value: Given,
-    /// Opportunity to won.
-    pub sales_cycle: Lag,
+    /// How long the steps take; the sales cycle is that of the win rate.
+    pub lags: BTreeMap<Pair, Lag>,
     /// The windows, in days, in which the planned rates are meant to come true.
     pub within_days: BTreeMap<Pair, i64>,
     /// Clients at the start.
@@ -145,26 +145,12 @@ pub enum ValueBasis {
     MonthlyRecognised,
 }
 
-/// The time from opportunity to won.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Lag {
-    /// Not given: none.
-    #[default]
-    None,
-    /// Always the same.
-    Fixed(Span),
-    /// A log-normal distribution.
-    LogNormal {
-        /// Half of the wins take longer, in days.
-        median_days: i64,
-        /// One in ten takes longer, in days.
-        p90_days: i64,
-    },
-}
-
-impl PartialEq for Lag {
-    fn eq(&self, other: &Self) -> bool {
-        format!("{self:?}") == format!("{other:?}")
+impl Assume {
+    /// How long a step takes. From lead to won it is the sales cycle where nothing else is given.
+    pub fn lag(&self, pair: Pair) -> Lag {
+        let given = |pair: Pair| self.lags.get(&pair).copied();
+        let whole = given(Pair::WinRate).filter(|_| pair == Pair::LeadToWon);
+        given(pair).or(whole).unwrap_or_default()
     }
 }
 

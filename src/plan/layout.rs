@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 
 use super::{
     chain::{Chain, Measured, PlanError, work},
-    curve::{Curve, NoCurve, grid, in_goal_share},
-    goal::{Goal, Lag, ValueBasis},
+    curve::{Curve, NoCurve, grid},
+    goal::{Goal, Pair, ValueBasis},
+    lag::{self, Lag, Upstream},
 };
 use crate::domain::{
     calendar::BusinessCalendar,
@@ -24,8 +25,12 @@ pub struct GoalPlan {
     pub goal: Goal,
     /// Its numbers and how they came about.
     pub chain: Chain,
-    /// The share of wins that lands in the goal; 1 for a fixed lag.
-    pub in_goal_share: f64,
+    /// How long the steps before the goal take, the last one first.
+    pub lags: Vec<(Pair, Lag)>,
+    /// Metric -> the share of what comes of it that lands in the goal; 1 for fixed lags.
+    pub in_goal_shares: BTreeMap<Metric, f64>,
+    /// Metric -> the days over which it is counted: earlier ones for a stage before the goal's.
+    pub counted_over: BTreeMap<Metric, Period>,
     /// Metric -> its days.
     pub curves: BTreeMap<Metric, Curve>,
     /// The plan, period by period.
@@ -42,6 +47,29 @@ pub struct PlanPeriod {
 }
 
 impl GoalPlan {
+    /// The share of what enters the stage before the goal's own that lands in the goal; 1 where no stage is
+    /// before it, and for fixed lags.
+    pub fn in_goal_share(&self) -> f64 {
+        let nearest = self.lags.first().map(|(pair, _)| Metric::of_stage(pair.stages().0));
+        nearest.map_or(1.0, |metric| self.in_goal_share_of(metric))
+    }
+
+    /// The share of what is counted in a metric that lands in the goal.
+    pub fn in_goal_share_of(&self, metric: Metric) -> f64 {
+        self.in_goal_shares.get(&metric).copied().unwrap_or(1.0)
+    }
+
+    /// The days over which a metric is counted.
+    pub fn counted_over(&self, metric: Metric) -> Period {
+        self.counted_over.get(&metric).copied().unwrap_or(self.goal.period)
+    }
+
+    /// A day of the goal less the steps from a metric up to it.
+    pub fn before(&self, metric: Metric, day: Date) -> Date {
+        let upto = self.lags.iter().take_while(|(pair, _)| pair.stages().1 > metric.stage());
+        upto.fold(day, |day, (_, lag)| lag.before(day))
+    }
+
     /// The months of its value that a win from a day on counts with, on average: see `ValueBasis`.
     pub fn months_counted(&self, from: Date) -> f64 {
         match self.goal.assume.value_basis {
@@ -73,22 +101,25 @@ pub fn lay_out(
 ) -> Result<GoalPlan, PlanError> {
     let own = Curve::of_goal(goal, calendar, fiscal).map_err(|fault| no_curve(goal, fault))?;
     let mut chain = work(goal, measured, own.mean_months_left(goal.period))?;
-    let lag = if goal.counts_wins() { goal.assume.sales_cycle } else { Lag::None };
-    let upstream = own.moved_back(&lag, calendar);
-    let phi = in_goal_share(&upstream, &lag, goal.period);
-    ask_for_more(goal, &mut chain, phi)?;
-    let curves: BTreeMap<Metric, Curve> = chain
-        .required
-        .keys()
-        .map(|metric| {
-            let moved = goal.counts_wins() && *metric < Metric::Wins;
-            (*metric, if moved { upstream.clone() } else { own.clone() })
-        })
-        .collect();
+    let pairs: Vec<Pair> = chain.rates.iter().map(|(pair, _)| *pair).collect();
+    let lags = lag::steps(goal, &pairs, &measured.lags)?;
+    let upstream = lag::upstream(goal, &own, &lags, calendar);
+    tell_lags(goal, &mut chain, &lags);
+    ask_for_more(goal, &mut chain, &upstream)?;
+    let moved = upstream.iter().filter(|stage| stage.moved);
+    let counted_over =
+        moved.filter_map(|stage| Some((stage.metric, stage.curve.span()?))).collect();
+    let in_goal_shares = upstream.iter().map(|stage| (stage.metric, stage.in_goal_share)).collect();
+    let before: BTreeMap<Metric, Curve> =
+        upstream.into_iter().map(|stage| (stage.metric, stage.curve)).collect();
+    let curve = |metric: &Metric| before.get(metric).unwrap_or(&own).clone();
+    let metrics = chain.required.keys();
+    let curves: BTreeMap<Metric, Curve> = metrics.map(|metric| (*metric, curve(metric))).collect();
     let all: Vec<&Curve> = curves.values().collect();
     let cells = grid(goal.every, goal.period, &all, fiscal);
     let periods = split(goal, &chain, &curves, &cells);
-    Ok(GoalPlan { goal: goal.clone(), chain, in_goal_share: phi, curves, periods })
+    let goal = goal.clone();
+    Ok(GoalPlan { goal, chain, lags, in_goal_shares, counted_over, curves, periods })
 }
 
 impl GoalPlan {
@@ -101,24 +132,32 @@ impl GoalPlan {
     }
 }
 
-/// With a lag distribution a part of the wins lands outside the goal, so more must be asked for.
-fn ask_for_more(goal: &Goal, chain: &mut Chain, phi: f64) -> Result<(), PlanError> {
-    if phi >= 1.0 {
-        return Ok(());
+fn tell_lags(goal: &Goal, chain: &mut Chain, lags: &[(Pair, Lag)]) {
+    for (pair, lag) in lags.iter().filter(|(_, lag)| *lag != Lag::None) {
+        let measured = goal.assume.lag(*pair) == Lag::Actual;
+        let from = if measured { ", measured" } else { "" };
+        let line = format!("{:<15} {}   ({}{from})", "time", lag.title(), pair.title());
+        chain.arithmetic.push(line);
     }
-    let share = from_f64((phi * 1e6).round() / 1e6).filter(|share| *share > Decimal::ZERO);
-    let share = share.ok_or_else(|| {
-        goal.error("with this sales cycle nothing lands inside the goal", "lengthen the goal")
-    })?;
-    chain.arithmetic.push(format!(
-        "in goal         {:.1} % of the wins land inside the goal, so upstream asks for 1/{share} of it",
-        phi * 100.0
-    ));
-    for (metric, number) in &mut chain.required {
-        if *metric < Metric::Wins {
-            *number = ceil_div(*number, share)
-                .ok_or_else(|| goal.error("the numbers are too large", "check the plan"))?;
-        }
+}
+
+/// With a lag distribution a part of the wins lands outside the goal, so more must be asked for.
+fn ask_for_more(goal: &Goal, chain: &mut Chain, upstream: &[Upstream]) -> Result<(), PlanError> {
+    for stage in upstream.iter().filter(|stage| stage.in_goal_share < 1.0) {
+        let phi = stage.in_goal_share;
+        let share = from_f64((phi * 1e6).round() / 1e6).filter(|share| *share > Decimal::ZERO);
+        let share = share.ok_or_else(|| {
+            goal.error("with these lags nothing lands inside the goal", "lengthen the goal")
+        })?;
+        let Some(number) = chain.required.get_mut(&stage.metric) else { continue };
+        *number = ceil_div(*number, share)
+            .ok_or_else(|| goal.error("the numbers are too large", "check the plan"))?;
+        chain.arithmetic.push(format!(
+            "{:<15} {:.1} % land in the goal in time, so {} are asked for",
+            stage.metric.title(),
+            phi * 100.0,
+            crate::domain::money::thousands(&number.normalize().to_string()),
+        ));
     }
     Ok(())
 }

@@ -3,12 +3,14 @@
 pub mod chain;
 pub mod curve;
 pub mod goal;
+pub mod lag;
 pub mod layout;
 pub mod parts;
 pub mod target;
 
 pub use chain::{Assumption, Chain, Measured, PlanError, Provenance};
 pub use curve::Curve;
-pub use goal::{Assume, Given, Goal, Lag, Pair, ValueBasis};
+pub use goal::{Assume, Given, Goal, Pair, ValueBasis};
+pub use lag::{Lag, MeasuredLag};
 pub use layout::{GoalPlan, PlanPeriod, lay_out};
 pub use parts::parts;

@@ -5,7 +5,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::estimate::{Row, Tally};
 use crate::domain::number::from_f64;
-use crate::plan::{Assumption, Provenance};
+use crate::plan::{Assumption, MeasuredLag, Provenance};
 
 /// The horizons that a rate may be measured at, in days.
 pub const HORIZONS_DAYS: [i64; 5] = [30, 60, 90, 180, 365];
@@ -34,6 +34,20 @@ pub fn rate(tally: &Tally, horizon_days: i64, seen_to: Date) -> Option<Assumptio
         return None;
     }
     assumption(&row, horizon_days)
+}
+
+/// How long it took those of the last four quarters' entrants that went on within a horizon. None while
+/// nobody has reached it, or nobody went on.
+pub fn lag(tally: &Tally, horizon_days: i64, seen_to: Date) -> Option<MeasuredLag> {
+    let until = seen_to.tomorrow().unwrap_or(seen_to);
+    let cohort = tally.between(seen_to.saturating_sub(12.months()), until);
+    let row = cohort.row(Some(horizon_days), seen_to);
+    row.window_reached.filter(|reached| *reached)?;
+    Some(MeasuredLag {
+        median_days: row.lag_days.p50?,
+        p90_days: row.lag_days.p90?,
+        entered: row.entered,
+    })
 }
 
 /// Leads ÷ visits of the last four quarters: a lead comes with its visit, so there is nothing to wait

@@ -15,7 +15,8 @@ mod portal;
 pub mod rng;
 
 pub use company::Company;
-use rng::{Rng, after_business_minutes};
+pub use rng::Rng;
+use rng::after_business_minutes;
 
 const ZONE: &str = "America/New_York";
 const HISTORY_FIRST_DAY: Date = date(2025, 9, 15);
