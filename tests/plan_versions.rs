@@ -178,3 +178,44 @@ async fn an_edit_stands_beside_what_was_approved_first() {
     let snapshot = Snapshot::load(&settings, &store, instant("2026-12-01T00:00:00Z"), None).await;
     assert!(!snapshot.unwrap().standing.any);
 }
+
+/// Forty clients bought in 2025, thirty of them again in 2026, with ten new ones.
+#[tokio::test]
+async fn clients_and_their_retention_are_measured_and_held_against_the_plan() {
+    let config = CONFIG.replace("amount = \"amount\"", "amount = \"amount\"\nclient = \"client\"");
+    let mut deals = String::from("id,created,closed,outcome,amount,client\n");
+    for n in 0..50 {
+        for (year, bought) in [(2025, n < 40), (2026, n >= 10)] {
+            if bought {
+                deals.push_str(&format!("{year}-{n},{year}-03-02,{year}-06-01,won,1000,c{n}\n"));
+            }
+        }
+    }
+    let plan = |clients: &str, stay: &str| {
+        format!(
+            "[[goal]]\nname = \"year\"\nfrom = \"2027-01-01\"\nto = \"2028-01-01\"\nrevenue = 60000\n\
+             [goal.assume]\naverage_deal_value = 1000\nwin_rate = 0.5\nlead_to_opportunity = 0.5\n\
+             current_clients = {clients}\nretention_rate = {stay}\n"
+        )
+    };
+    let now = instant(BEFORE);
+    for (clients, stay, wins) in [("\"actual\"", "\"actual\"", 30), ("40", "0.95", 22)] {
+        let files = [("deals.csv", deals.as_str()), ("plan.toml", &plan(clients, stay))];
+        let (_folder, settings, store) = synced(&config, &files, now).await;
+        let snapshot = Snapshot::load(&settings, &store, now, None).await.unwrap();
+        let required = &snapshot.plans[0].chain.required;
+        // 60 clients less 40 times what stays.
+        assert_eq!(
+            required[&Metric::Wins],
+            wins.into(),
+            "{:?}",
+            snapshot.plans[0].chain.arithmetic
+        );
+        let found = feasibility(&snapshot).await.unwrap().remove(0);
+        if stay == "0.95" {
+            assert_eq!(verdict(&found, About::Retention), Verdict::Contradicted);
+            let changed = proposal(&snapshot.plans[0].goal, &found).unwrap();
+            assert_eq!(changed.assume.retention_rate, Given::Value("0.75".parse().unwrap()));
+        }
+    }
+}

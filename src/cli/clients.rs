@@ -1,38 +1,28 @@
 //! `paceline clients`
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{CliResult, Format, Global, open, output};
 use crate::alerts::message::{amount, percent};
 use crate::domain::{
-    dimension::Dimension,
     money::decimal_text,
     notice::wrap,
     number::{from_f64, to_f64},
     stage::{Metric, Stage},
 };
-use crate::evaluate::{Snapshot, tallies};
-use crate::rates::clients::{Clients, Purchase, clients};
+use crate::evaluate::{
+    Snapshot,
+    purchasing::{Won, won},
+    tallies,
+};
+use crate::rates::clients::{Clients, clients};
 
 /// A client is worth three times what it costs to win one: the usual measure of what may be spent.
 const VALUE_OVER_COST: f64 = 3.0;
 
 /// Campaigns that people are shown.
 const CAMPAIGNS_MAX: usize = 12;
-
-/// What was won, and what it is known of.
-struct Won {
-    purchases: Vec<Purchase>,
-    /// Deals whose client is told by the source; of the others the lead stands for the client.
-    with_client: usize,
-    /// Deals without a known value: they count, and their sums are not known.
-    unvalued: usize,
-    /// Campaign -> clients whose first purchase came of it.
-    new_by_campaign: BTreeMap<String, usize>,
-}
 
 pub async fn run(global: &Global) -> CliResult {
     let settings = global.settings()?;
@@ -41,7 +31,7 @@ pub async fn run(global: &Global) -> CliResult {
     let snapshot = Snapshot::load(&settings, &store, clock, None).await?;
     let data_as_of = tallies::cut_of(&snapshot, Stage::Opportunity, Stage::Won)?;
     let today = settings.company.zone.to_datetime(data_as_of).date();
-    let won = won(&snapshot, data_as_of);
+    let won = won(&snapshot, None, data_as_of);
     let found = clients(&won.purchases, today);
     let margin = snapshot.plans.iter().find_map(|plan| plan.goal.assume.gross_margin);
     let view = View { snapshot: &snapshot, won: &won, found: &found, margin };
@@ -58,40 +48,6 @@ pub async fn run(global: &Global) -> CliResult {
             output::text(&view.closing_lines())
         }
     }
-}
-
-fn won(snapshot: &Snapshot<'_>, at: jiff::Timestamp) -> Won {
-    let zone = &snapshot.settings.company.zone;
-    let mut won = Won {
-        purchases: Vec::new(),
-        with_client: 0,
-        unvalued: 0,
-        new_by_campaign: BTreeMap::new(),
-    };
-    let mut first: BTreeMap<String, (jiff::civil::Date, Option<String>)> = BTreeMap::new();
-    for deal in snapshot.actuals(None).opportunities(at) {
-        let Some(day) = deal.won_at().filter(|day| day.is_seen(at, zone)) else { continue };
-        let day = day.date(zone);
-        won.with_client += usize::from(deal.client.is_some());
-        let whose = deal.client.as_deref().map(|id| format!("client {id}"));
-        let whose = whose.or_else(|| deal.lead.as_deref().map(|id| format!("lead {id}")));
-        let whose = whose.unwrap_or_else(|| format!("deal {}", deal.key.id));
-        let client = format!("{} {whose}", deal.key.source);
-        let campaign = snapshot.names().of_opportunity(Dimension::Campaign, deal, &snapshot.facts);
-        let earliest = first.entry(client.clone()).or_insert((day, None));
-        if day <= earliest.0 {
-            *earliest = (day, campaign.map(str::to_owned));
-        }
-        let value = deal.worth(&snapshot.settings.currency, day).map(to_f64);
-        won.unvalued += usize::from(value.is_none());
-        won.purchases.push(Purchase { client, day, value });
-    }
-    for (_, campaign) in first.into_values() {
-        if let Some(campaign) = campaign {
-            *won.new_by_campaign.entry(campaign).or_insert(0) += 1;
-        }
-    }
-    won
 }
 
 struct View<'a> {

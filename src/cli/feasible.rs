@@ -15,13 +15,14 @@ fn key(about: About) -> String {
         About::Rate(pair) => pair.key().to_owned(),
         About::DealValue => "average_deal_value".into(),
         About::SalesCycle => "sales_cycle".into(),
+        About::Retention => "retention_rate".into(),
         About::Volume(metric) => format!("{}_per_business_day", metric.name()),
     }
 }
 
 fn number(about: About, value: f64, currency: &str) -> String {
     match about {
-        About::Rate(_) => percent(value),
+        About::Rate(_) | About::Retention => percent(value),
         About::DealValue => exact_money(value, currency),
         About::SalesCycle => format!("{value:.0} days"),
         About::Volume(metric) => format!("{value:.1} {} a business day", metric.title()),
@@ -35,6 +36,7 @@ pub fn sentence(assumed: &Assumed, currency: &str) -> String {
         About::Rate(pair) => format!("{} ", pair.title()),
         About::DealValue => "deal value ".into(),
         About::SalesCycle => "sales cycle ".into(),
+        About::Retention => "retention of clients ".into(),
         About::Volume(_) => String::new(),
     };
     let mut text = format!("{title}{}: {}", of(assumed.planned), assumed.verdict.title());
@@ -121,7 +123,7 @@ pub fn changes(feasibility: &Feasibility, currency: &str) -> String {
             continue;
         };
         let value = match assumed.about {
-            About::Rate(_) => format!("{:.4}", past.value),
+            About::Rate(_) | About::Retention => format!("{:.4}", past.value),
             About::DealValue => format!("{:.2}", past.value),
             About::SalesCycle => format!("\"{:.0}d\"", past.value),
             About::Volume(_) => continue,

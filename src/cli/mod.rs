@@ -12,6 +12,7 @@ mod discover;
 mod faults;
 mod feasible;
 mod followups;
+mod forecasts;
 mod forget;
 mod health;
 mod jobs;
@@ -113,6 +114,8 @@ enum Command {
     Attribution(attribution::Args),
     /// What clients are worth: value, retention, and what winning one may cost.
     Clients,
+    /// How good the forecasts are: those that were made, and earlier periods replayed.
+    Forecasts,
     /// The hand-off ledger: one verdict for every handed-off opportunity.
     Followups(followups::Args),
     /// The alerts.
@@ -266,6 +269,7 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Diagnose => diagnose::run(global).await,
         Command::Clients => clients::run(global).await,
         Command::Attribution(args) => attribution::run(global, args).await,
+        Command::Forecasts => forecasts::run(global).await,
         Command::Followups(args) => followups::run(global, args).await,
         Command::Alerts(args) => alerts::run(global, args).await,
         Command::Digest(args) => digest::run(global, args).await,

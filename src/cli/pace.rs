@@ -2,14 +2,15 @@
 
 use serde_json::json;
 
+use super::forecasts::sentence;
 use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::{
     message::{amount, percent},
     outlook::{forecast_text, pipeline_text},
 };
 use crate::domain::{notice::wrap, number::to_f64, scope::Scope, stage::Metric};
-use crate::evaluate::{Snapshot, targeting};
-use crate::pacing::{PaceRow, State, row_json};
+use crate::evaluate::{Snapshot, recording::kept, targeting};
+use crate::pacing::{PaceRow, State, record::score, row_json};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,6 +45,11 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
             let mut out = String::new();
             for row in &targets {
                 wrap(&mut out, "", &targeting::sentence(row), output::COLUMNS);
+            }
+            let kept = score(kept(&store, clock).await?.iter());
+            if kept.of > 0 {
+                let text = format!("Forecasts of periods that are over: {}", sentence(&kept));
+                wrap(&mut out, "", &text, output::COLUMNS);
             }
             output::text(&out)?;
             output::text(&closing_line(&rows, &unmeasured))?;

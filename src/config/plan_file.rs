@@ -272,8 +272,10 @@ fn read_assume(table: &Reader<'_>) -> Assume {
     };
     let not_negative: fn(Decimal) -> bool = |n| n >= Decimal::ZERO;
     let share: fn(Decimal) -> bool = |n| n >= Decimal::ZERO && n <= Decimal::ONE;
-    assume.current_clients = number("current_clients", not_negative, "a number from 0 on");
-    assume.retention_rate = number("retention_rate", share, "a share from 0 to 1");
+    let clients = given(table, "current_clients", "a number from 0 on", not_negative);
+    assume.current_clients = clients.unwrap_or_default();
+    let retention = given(table, "retention_rate", "a share from 0 to 1", share);
+    assume.retention_rate = retention.unwrap_or_default();
     assume.client_lifetime_value =
         number("client_lifetime_value", |n| n > Decimal::ZERO, "a value above 0");
     assume.gross_margin = number("gross_margin", share, "a share from 0 to 1");

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Snapshot, completeness::objects_of, rate_checks::rate_checks, snapshot::EvaluateError,
+    Snapshot, completeness::objects_of, rate_checks::rate_checks, recording,
+    snapshot::EvaluateError,
 };
 use crate::alerts::{
     Context, Finding, SourceView,
@@ -67,6 +68,7 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
             checked.messages += send(snapshot, &mut write, &transition, id, number, since).await?;
         }
     }
+    recording::keep(snapshot, &mut write).await?;
     write.commit().await?;
     Ok(checked)
 }

@@ -12,7 +12,7 @@ use crate::domain::{
     stage::{Metric, Stage, plural},
 };
 use crate::pacing::{PaceRow, actual::Actuals, judge::DISPERSION_UNKNOWN};
-use crate::plan::{GoalPlan, Pair};
+use crate::plan::{Given, GoalPlan, Pair};
 use crate::rates::{Row, measured::horizon_days};
 
 /// Why one goal stands where it does.
@@ -173,7 +173,8 @@ fn lost(row: &PaceRow, actuals: &Actuals<'_>) -> Vec<(String, usize)> {
 /// lifetime, the goal divided by the wins that the chain asks for.
 fn planned_value(plan: &GoalPlan, per_win: f64) -> f64 {
     let assume = &plan.goal.assume;
-    let by_chain = assume.current_clients.is_some() || assume.client_lifetime_value.is_some();
+    let by_chain =
+        assume.current_clients != Given::Absent || assume.client_lifetime_value.is_some();
     let required = |metric: Metric| plan.chain.required.get(&metric).map(|value| to_f64(*value));
     match (by_chain, required(Metric::Revenue), required(Metric::Wins)) {
         (true, Some(revenue), Some(wins)) if wins > 0.0 => revenue / wins,

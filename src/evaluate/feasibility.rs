@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::{
     Snapshot,
+    purchasing::won,
     snapshot::EvaluateError,
     tallies::{cut_of, total_of},
 };
@@ -15,6 +16,7 @@ use crate::domain::{
 };
 use crate::plan::{Given, Goal, GoalPlan, Lag, Pair, Provenance};
 use crate::rates::assumed::{self, Past, Verdict};
+use crate::rates::clients::clients;
 use crate::rates::measured::horizon_days;
 
 /// What can be said of a goal before it is over.
@@ -39,6 +41,8 @@ pub enum About {
     DealValue,
     /// The time from opportunity to won, in days: half of the wins take longer.
     SalesCycle,
+    /// The share of a year's clients that buy again in the next.
+    Retention,
     /// How many come in on a business day.
     Volume(Metric),
 }
@@ -84,6 +88,7 @@ pub async fn feasibility(snapshot: &Snapshot<'_>) -> Result<Vec<Feasibility>, Ev
         let mut assumptions = rates(snapshot, plan).await?;
         assumptions.extend(value(snapshot, plan));
         assumptions.extend(cycle(snapshot, plan));
+        assumptions.extend(retention(snapshot, plan));
         assumptions.extend(volumes(snapshot, plan));
         let goal = plan.goal.name.clone();
         found.push(Feasibility { goal, at_planned_volumes, at_present_volumes, assumptions });
@@ -143,6 +148,22 @@ fn cycle(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Option<Assumed> {
     Some(Assumed { about: About::SalesCycle, planned, past, window_days: None, verdict })
 }
 
+fn retention(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Option<Assumed> {
+    let Given::Value(planned) = plan.goal.assume.retention_rate else { return None };
+    let cut = cut_of(snapshot, Stage::Opportunity, Stage::Won).ok()?;
+    let today = snapshot.settings.company.zone.to_datetime(cut).date();
+    let bought = won(snapshot, plan.goal.scope.as_ref(), cut);
+    let past = clients(&bought.purchases, today).retention.map(|stay| Past {
+        value: stay.share,
+        low: stay.low,
+        high: stay.high,
+        of: stay.of as u64,
+        best: None,
+        quarters: 0,
+    });
+    Some(of_past(About::Retention, to_f64(planned), past, None))
+}
+
 /// A volume that not even the busiest month of two years had was never reached.
 fn volumes(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Vec<Assumed> {
     let Some(prospects) = snapshot.prospects.get(&plan.goal.scope) else { return Vec::new() };
@@ -182,6 +203,10 @@ pub fn proposal(goal: &Goal, feasibility: &Feasibility) -> Option<Goal> {
                 let days = past.value as i64;
                 let cycle = Lag::Fixed(jiff::Span::new().days(days));
                 changed.assume.lags.insert(Pair::WinRate, cycle);
+            }
+            About::Retention => {
+                let Some(stay) = from_f64(past.value) else { continue };
+                changed.assume.retention_rate = Given::Value(stay.round_dp(4));
             }
             About::Volume(_) => {}
         }

@@ -6,12 +6,13 @@ use rust_decimal::Decimal;
 
 use super::{
     Snapshot,
+    purchasing::won,
     snapshot::EvaluateError,
     tallies::{cut_of, total_of},
 };
-use crate::domain::{scope::Scope, stage::Stage};
+use crate::domain::{number::from_f64, scope::Scope, stage::Stage};
 use crate::plan::{Assumption, Given, Goal, Lag, Measured, Pair, Provenance};
-use crate::rates;
+use crate::rates::{self, clients::clients};
 
 /// What was measured of everything, and of each part that is a goal of its own.
 pub type MeasuredBy = BTreeMap<Option<Scope>, Measured>;
@@ -37,6 +38,7 @@ pub async fn measured_by(
         for (pair, lag) in &whole.lags {
             part.lags.entry(*pair).or_insert(*lag);
         }
+        part.retention_rate = part.retention_rate.or_else(|| whole.retention_rate.clone());
         part.average_deal_value =
             part.average_deal_value.or_else(|| whole.average_deal_value.clone());
         all.insert(goal.scope.clone(), part);
@@ -51,7 +53,8 @@ fn needs_measuring(goal: &Goal) -> bool {
     let open = |pair: Pair| !matches!(assume.rates.get(&pair), Some(Given::Value(_)));
     let value_open = !matches!(assume.average_deal_value, Given::Value(_));
     let lag_open = assume.lags.values().any(|lag| *lag == Lag::Actual);
-    value_open || lag_open || Pair::ALL.into_iter().any(open)
+    let clients_open = [assume.current_clients, assume.retention_rate].contains(&Given::Actual);
+    value_open || lag_open || clients_open || Pair::ALL.into_iter().any(open)
 }
 
 /// What the plan takes when it says `"actual"`, or says nothing.
@@ -78,7 +81,23 @@ async fn measured(
         measured.lags.extend(rates::measured::lag(&tally, horizon, seen_to).map(|l| (pair, l)));
     }
     measured.average_deal_value = average_deal_value(snapshot, scope);
+    measure_clients(snapshot, scope, &mut measured);
     Ok(measured)
+}
+
+/// Clients that bought in the last year, and the share of the year before's that bought again.
+fn measure_clients(snapshot: &Snapshot<'_>, scope: Option<&Scope>, measured: &mut Measured) {
+    let Ok(cut) = cut_of(snapshot, Stage::Opportunity, Stage::Won) else { return };
+    let today = snapshot.settings.company.zone.to_datetime(cut).date();
+    let found = clients(&won(snapshot, scope, cut).purchases, today);
+    let of = |value: Decimal, entered: usize| Assumption {
+        value,
+        from: Provenance::Measured { entered: entered as u64, horizon_days: 365 },
+    };
+    let active = (found.active > 0).then(|| of(Decimal::from(found.active), found.active));
+    measured.current_clients = active;
+    measured.retention_rate =
+        found.retention.and_then(|stay| Some(of(from_f64(stay.share)?.round_dp(4), stay.of)));
 }
 
 /// The mean value of what was won in the last four quarters, in the company's currency, to the cent.

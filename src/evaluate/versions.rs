@@ -73,12 +73,21 @@ pub fn baselines(
     found
 }
 
+const VALUE: &str = "average_deal_value";
+const CLIENTS: &str = "current_clients";
+const RETENTION: &str = "retention_rate";
+
 /// What was measured, to be kept with a version: what is approved must not move with later data.
 pub fn write(measured: &MeasuredBy) -> String {
     let of = |measured: &Measured| {
         let rates = measured.rates.iter().map(|(pair, rate)| (pair.key().to_owned(), told(rate)));
-        let value = measured.average_deal_value.as_ref();
-        let value = value.map(|value| ("average_deal_value".to_owned(), told(value)));
+        let others = [
+            (VALUE, &measured.average_deal_value),
+            (CLIENTS, &measured.current_clients),
+            (RETENTION, &measured.retention_rate),
+        ];
+        let value =
+            others.into_iter().filter_map(|(key, one)| Some((key.to_owned(), told(one.as_ref()?))));
         let lags = measured.lags.iter().map(|(pair, lag)| {
             let days = json!([lag.median_days, lag.p90_days, lag.entered]);
             (lag_key(*pair), days)
@@ -120,8 +129,13 @@ fn read(text: &str, scope: Option<&Scope>) -> Measured {
     };
     let rates = Pair::ALL.into_iter().filter_map(|pair| Some((pair, assumption(pair.key())?)));
     let lags = Pair::ALL.into_iter().filter_map(|pair| Some((pair, lag(pair)?)));
-    let average_deal_value = assumption("average_deal_value");
-    Measured { rates: rates.collect(), average_deal_value, lags: lags.collect() }
+    Measured {
+        rates: rates.collect(),
+        average_deal_value: assumption(VALUE),
+        current_clients: assumption(CLIENTS),
+        retention_rate: assumption(RETENTION),
+        lags: lags.collect(),
+    }
 }
 
 fn lag_key(pair: Pair) -> String {

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod family;
 pub mod history;
 pub mod judge;
+pub mod record;
 pub mod targets;
 
 use std::collections::BTreeMap;

@@ -66,6 +66,10 @@ pub struct Measured {
     pub rates: BTreeMap<Pair, Assumption>,
     /// Mean value of the won deals.
     pub average_deal_value: Option<Assumption>,
+    /// Clients that bought in the last year.
+    pub current_clients: Option<Assumption>,
+    /// The share of a year's clients that buy again in the next.
+    pub retention_rate: Option<Assumption>,
     /// How long steps take.
     pub lags: BTreeMap<Pair, MeasuredLag>,
 }
@@ -144,7 +148,7 @@ pub fn work(
     let start = match goal.metric {
         Metric::Revenue => {
             chain.required.insert(Metric::Revenue, goal.target);
-            let wins = wins_for_revenue(goal, &mut chain, months_left)?;
+            let wins = wins_for_revenue(goal, measured, &mut chain, months_left)?;
             chain.required.insert(Metric::Wins, wins);
             Stage::Won
         }
@@ -236,11 +240,13 @@ fn deal_value(goal: &Goal, measured: &Measured) -> Result<Option<Assumption>, Pl
 /// `max(0, ceil(revenue / value - current_clients · retention_rate))`.
 fn wins_for_revenue(
     goal: &Goal,
+    measured: &Measured,
     chain: &mut Chain,
     months_left: (Decimal, Decimal),
 ) -> Result<Decimal, PlanError> {
     let assume = &goal.assume;
-    let value = match (assume.current_clients, assume.client_lifetime_value) {
+    let clients = clients(goal, measured)?;
+    let value = match (&clients, assume.client_lifetime_value) {
         (Some(_), Some(lifetime)) => lifetime,
         _ => chain
             .revenue_per_win
@@ -248,15 +254,14 @@ fn wins_for_revenue(
             .ok_or_else(|| goal.error("no deal value", "add `average_deal_value`"))?,
     };
     let too_large = || goal.error("the numbers are too large", "check revenue and deal value");
-    let kept =
-        assume.current_clients.unwrap_or_default() * assume.retention_rate.unwrap_or(Decimal::ONE);
+    let kept = clients.as_ref().map_or(Decimal::ZERO, |(clients, stay)| clients.value * stay.value);
     // ceil(revenue / value - kept) = ceil((revenue - kept · value) / value), exactly.
     let missing = kept.checked_mul(value).and_then(|have| goal.target.checked_sub(have));
     let missing = missing.ok_or_else(too_large)?;
     let monthly = chain.deal_value.as_ref().map(|deal| deal.value);
     let wins = match (assume.value_basis, monthly) {
         // Worked with the fraction itself.
-        (ValueBasis::MonthlyRecognised, Some(monthly)) if assume.current_clients.is_none() => {
+        (ValueBasis::MonthlyRecognised, Some(monthly)) if clients.is_none() => {
             let brought = monthly.checked_mul(months_left.0);
             missing.checked_mul(months_left.1).zip(brought).and_then(|(m, b)| ceil_div(m, b))
         }
@@ -264,42 +269,74 @@ fn wins_for_revenue(
     };
     let wins = wins.ok_or_else(too_large)?;
     let wins = wins.max(Decimal::ZERO);
-    if let Some(clients) = assume.current_clients {
+    let (goal_text, value_text) = (people(goal.target), people(value));
+    if let Some((clients, stay)) = &clients {
         let needed = ceil_div(goal.target, value).ok_or_else(too_large)?;
         chain.clients_needed = Some(needed);
         chain.retained = Some(kept);
+        let note = match assume.client_lifetime_value {
+            Some(_) => " (lifetime value signed, not revenue of the period)",
+            None => "",
+        };
+        let needed = people(needed);
+        chain
+            .arithmetic
+            .push(format!("clients needed  {goal_text} / {value_text} = {needed}{note}"));
         chain.arithmetic.push(format!(
-            "clients needed  {} / {} = {}{}",
-            people(goal.target),
-            people(value),
-            people(needed),
-            match assume.client_lifetime_value {
-                Some(_) => " (lifetime value signed, not revenue of the period)",
-                None => "",
-            }
+            "retained        {} x {} = {}{}",
+            people(clients.value),
+            stay.value.normalize(),
+            people(kept),
+            clients_text(clients, stay),
         ));
+        let wins = people(wins);
         chain.arithmetic.push(format!(
-            "retained        {} x {} = {}",
-            people(clients),
-            assume.retention_rate.unwrap_or(Decimal::ONE).normalize(),
+            "wins            {goal_text} / {value_text} - {} = {wins}",
             people(kept)
         ));
-        chain.arithmetic.push(format!(
-            "wins            {} / {} - {} = {}",
-            people(goal.target),
-            people(value),
-            people(kept),
-            people(wins)
-        ));
     } else {
-        chain.arithmetic.push(format!(
-            "wins            {} / {} = {}",
-            people(goal.target),
-            people(value),
-            people(wins)
-        ));
+        let wins = people(wins);
+        chain.arithmetic.push(format!("wins            {goal_text} / {value_text} = {wins}"));
     }
     Ok(wins)
+}
+
+/// The clients at the start and the share of them that stays; none where the plan does not count on any.
+fn clients(
+    goal: &Goal,
+    measured: &Measured,
+) -> Result<Option<(Assumption, Assumption)>, PlanError> {
+    let plan = |value: Decimal| Assumption { value, from: Provenance::Plan };
+    let of = |given: Given, measured: &Option<Assumption>, key: &str, example: &str| match given {
+        Given::Absent => Ok(None),
+        Given::Value(value) => Ok(Some(plan(value))),
+        Given::Actual => measured.clone().map(Some).ok_or_else(|| {
+            goal.error(
+                format!("`{key}` is to be measured, but too few clients are known yet"),
+                format!("give a number, like `{key} = {example}`, until there is data"),
+            )
+        }),
+    };
+    let (assume, now) = (&goal.assume, &measured.current_clients);
+    let Some(clients) = of(assume.current_clients, now, "current_clients", "40")? else {
+        return Ok(None);
+    };
+    let stay = of(assume.retention_rate, &measured.retention_rate, "retention_rate", "0.9")?;
+    Ok(Some((clients, stay.unwrap_or_else(|| plan(Decimal::ONE)))))
+}
+
+fn clients_text(clients: &Assumption, stay: &Assumption) -> String {
+    let measured = |one: &Assumption| matches!(one.from, Provenance::Measured { .. });
+    match (measured(clients), &stay.from) {
+        (true, Provenance::Measured { entered, .. }) => {
+            format!("   (clients of the last year; retention measured on {entered})")
+        }
+        (true, _) => "   (clients of the last year)".into(),
+        (false, Provenance::Measured { entered, .. }) => {
+            format!("   (retention measured on {entered})")
+        }
+        (false, _) => String::new(),
+    }
 }
 
 fn backward(goal: &Goal, chain: &mut Chain, start: Stage) -> Result<(), PlanError> {

@@ -122,9 +122,9 @@ pub struct Assume {
     /// The windows, in days, in which the planned rates are meant to come true.
     pub within_days: BTreeMap<Pair, i64>,
     /// Clients at the start.
-    pub current_clients: Option<Decimal>,
+    pub current_clients: Given,
     /// The share of them that stays.
-    pub retention_rate: Option<Decimal>,
+    pub retention_rate: Given,
     /// What a client is worth over its lifetime.
     pub client_lifetime_value: Option<Decimal>,
     /// Share of revenue left after the cost of delivery; kept for the numbers to come.

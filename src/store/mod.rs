@@ -9,6 +9,7 @@ pub mod changes;
 pub mod digests;
 pub mod excuses;
 pub mod facts;
+pub mod forecasts;
 pub mod forget;
 mod month_cells;
 pub mod open;
