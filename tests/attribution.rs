@@ -1,15 +1,20 @@
 //! Attribution from stored touches, worked by hand.
 
+#[path = "support/account.rs"]
+mod account;
 mod support;
 
 use std::collections::BTreeMap;
 
+use account::{Account, deal, properties};
+use jiff::ToSpan;
 use paceline::attribution::Model;
 use paceline::domain::dimension::Dimension;
 use paceline::evaluate::{
     Snapshot,
     attributing::{Attribution, Owed, attribute},
 };
+use paceline::simulate::hubspot::Object;
 use support::{instant, synced};
 
 const CONFIG: &str = r#"
@@ -126,4 +131,65 @@ async fn wins_are_owed_to_what_touched_them_before_they_were_won() {
     assert_eq!(owed(&found, Model::Linear), map(&[("wb", 0.2), ("?", 1.8)]));
     let found = attribution(Dimension::Campaign, Owed::Wins, Some("2026-05-05")).await;
     assert_eq!(found.records, 0);
+}
+
+/// HubSpot keeps the first and the latest touch of a contact only; what was once the latest one stays here.
+#[tokio::test]
+async fn touches_of_hubspot_contacts_are_kept_also_when_later_ones_replace_them() {
+    let keys = "rate_limit = \"190/10s\"\ntouches = true\n";
+    let account = Account::with("", paceline::simulate::hubspot::Portal::empty(), keys).await;
+    let at = account.now();
+    let first = [
+        ("hs_analytics_source", "PAID_SEARCH"),
+        ("hs_analytics_source_data_1", "brand"),
+        ("hs_analytics_first_timestamp", "2026-10-20T09:00:00Z"),
+        ("first_conversion_date", "2026-10-21T09:00:00Z"),
+        ("recent_conversion_date", "2026-10-21T09:00:00Z"),
+        ("hs_latest_source", "EMAIL_MARKETING"),
+        ("hs_latest_source_data_1", "autumn"),
+        ("hs_latest_source_timestamp", "1761210000000"),
+    ];
+    account.portal().create_with_id(Object::Contact, 1, properties(&first), at);
+    account.pass(5);
+    account.sync().await;
+    account.pass(60);
+    let later = vec![
+        ("hs_latest_source".to_owned(), Some("ORGANIC_SEARCH".to_owned())),
+        ("hs_latest_source_data_1".to_owned(), None),
+        ("hs_latest_source_timestamp".to_owned(), Some("2026-11-02T09:30:00Z".to_owned())),
+    ];
+    let now = account.now();
+    account.portal().update(Object::Contact, 1, later, now);
+    deal(&mut account.portal(), 9, now, &[]);
+    account.portal().associate((Object::Deal, 9), (Object::Contact, 1));
+    account.pass(5);
+    account.sync().await;
+    let mut touches = account.store.touches().await.unwrap();
+    touches.sort_by_key(|touch| format!("{:?}", touch.at));
+    let told = |touch: &paceline::domain::facts::Touch| {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        (text(&touch.kind), text(&touch.channel), text(&touch.campaign))
+    };
+    let of = |kind: &str, channel: &str, campaign: &str| {
+        (kind.to_owned(), channel.to_owned(), campaign.to_owned())
+    };
+    let expected = [
+        of("visit", "EMAIL_MARKETING", "autumn"),
+        of("visit", "PAID_SEARCH", "brand"),
+        of("form", "PAID_SEARCH", "brand"),
+        of("visit", "ORGANIC_SEARCH", ""),
+    ];
+    let mut found: Vec<_> = touches.iter().map(told).collect();
+    found.sort();
+    let mut expected = expected.to_vec();
+    expected.sort();
+    assert_eq!(found, expected);
+    let clock = account.now() + 1.hour();
+    let snapshot = Snapshot::load(&account.settings, &account.store, clock, None).await.unwrap();
+    let attributed =
+        attribute(&snapshot, Dimension::Channel, Owed::Opportunities, None, None).await.unwrap();
+    assert_eq!(attributed.records, 1);
+    assert_eq!(attributed.touched, 1);
+    let channels: Vec<&str> = attributed.credits.keys().flatten().map(String::as_str).collect();
+    assert_eq!(channels, ["EMAIL_MARKETING", "ORGANIC_SEARCH", "PAID_SEARCH"]);
 }

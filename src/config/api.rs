@@ -34,6 +34,8 @@ pub struct HubSpot {
     pub api_version: String,
     /// The account's number, for links.
     pub portal_id: Option<String>,
+    /// Whether contacts' touches are read, for attribution.
+    pub touches: bool,
     /// How fast it may ask.
     pub rate_limit: RateLimit,
     /// Property names that replace the usual ones.
@@ -101,8 +103,10 @@ pub fn read_hubspot(table: &Reader<'_>) -> Option<HubSpot> {
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
     });
     let rate_limit = rate_limit(table);
+    let touches = table.flag("touches").unwrap_or(false);
     let fields = field_names(table, &[Object::Lead, Object::Opportunity]);
     Some(HubSpot {
+        touches,
         base_url,
         token: token?,
         api_version: api_version.unwrap_or_else(|| HUBSPOT_VERSION.into()),

@@ -1,6 +1,7 @@
 //! The kinds of record that are read, and the properties that each needs: no name, no address and no
 //! text of a message is asked for.
 
+use super::touches;
 use crate::config::api::FieldNames;
 use crate::domain::Object;
 
@@ -93,11 +94,13 @@ pub struct Fields {
     pub lead: Vec<Vec<String>>,
     /// For each field of an opportunity.
     pub opportunity: Vec<Vec<String>>,
+    /// Whether a contact's touches are read too.
+    pub touches: bool,
 }
 
 impl Fields {
     /// The usual names with these replacements.
-    pub fn new(replaced: &FieldNames) -> Fields {
+    pub fn new(replaced: &FieldNames, touches: bool) -> Fields {
         let names = |object: Object| {
             let of_field = |(field, _): &(&'static str, _)| match replaced
                 .get(&(object, (*field).to_owned()))
@@ -107,7 +110,7 @@ impl Fields {
             };
             object.fields().iter().map(of_field).collect()
         };
-        Fields { lead: names(Object::Lead), opportunity: names(Object::Opportunity) }
+        Fields { lead: names(Object::Lead), opportunity: names(Object::Opportunity), touches }
     }
 
     /// Whether a field is filled.
@@ -140,6 +143,9 @@ impl Fields {
             Kind::Meetings => own(&["hs_createdate", "hubspot_owner_id", "hs_meeting_outcome"]),
             Kind::Tasks => own(&["hs_task_completion_date", "hubspot_owner_id", "hs_task_status"]),
         };
+        if kind == Kind::Contacts && self.touches {
+            touches::properties().for_each(|name| asked.push(name));
+        }
         if matches!(kind, Kind::Contacts | Kind::Deals) {
             asked.push("hs_merged_object_ids");
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::kind::{Fields, Kind};
+use super::touches;
 use super::wire::{Item, Version};
 use crate::domain::record::FieldKind;
 use crate::domain::{Fault, Object, Record};
@@ -19,7 +20,7 @@ pub struct Mapped {
     pub changed_ms: Option<i64>,
     /// The record; none where it does not count, like a mail that bounced.
     pub record: Option<Record>,
-    /// Changes of an opportunity's stage and owner.
+    /// Changes of an opportunity's stage and owner; touches of a lead.
     pub changes: Vec<Record>,
     /// Records that were merged into this one.
     pub merged: Vec<String>,
@@ -78,6 +79,9 @@ impl Mapper {
         let mut record = Record::empty(Object::Lead, mapped.id.as_str());
         self.fill(&mut record, &self.fields.lead, item, &mut mapped.faults);
         self.check_entry(&record, &mut mapped.faults);
+        if self.fields.touches {
+            mapped.changes = touches::touches(item, &mapped.id);
+        }
         mapped.record = Some(record);
     }
 
@@ -270,7 +274,7 @@ fn merged_ids(item: &Item<'_>, own: &str) -> Vec<String> {
 }
 
 /// A time as HubSpot writes it: RFC 3339, milliseconds since 1970 (also with decimals), or a day.
-fn moment(text: &str) -> Option<String> {
+pub(super) fn moment(text: &str) -> Option<String> {
     if text.len() == 10 && text.as_bytes()[4] == b'-' {
         return text.parse::<jiff::civil::Date>().ok().map(|day| day.to_string());
     }
@@ -298,7 +302,7 @@ mod tests {
         };
         Mapper {
             source: "crm".into(),
-            fields: Fields::new(&FieldNames::new()),
+            fields: Fields::new(&FieldNames::new(), false),
             portal_id: Some("77".into()),
             stages: stages.into_iter().map(key).collect(),
         }

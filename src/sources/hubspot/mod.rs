@@ -2,8 +2,8 @@
 //! people do.
 //!
 //! `read` is a pass over a kind of record, `links` what belongs to records, `portal` the endpoints,
-//! `map` what a record means, `vendor` what a status means, `kind` what is asked for, `cursor` how
-//! far it was read.
+//! `map` what a record means, `touches` what a contact tells of marketing, `vendor` what a status means,
+//! `kind` what is asked for, `cursor` how far it was read.
 
 mod check;
 mod cursor;
@@ -12,6 +12,7 @@ mod links;
 mod map;
 mod portal;
 mod read;
+mod touches;
 mod vendor;
 mod wire;
 
@@ -50,7 +51,7 @@ pub struct HubSpot {
 impl HubSpot {
     /// A source of this account.
     pub fn new(name: &str, settings: Settings, environment: &Environment, place: &str) -> HubSpot {
-        let fields = Fields::new(&settings.fields);
+        let fields = Fields::new(&settings.fields, settings.touches);
         let (name, place) = (name.to_owned(), place.to_owned());
         HubSpot { name, settings, fields, environment: environment.clone(), place }
     }
@@ -160,7 +161,7 @@ impl Pass<'_> {
 
 impl Source for HubSpot {
     fn objects(&self) -> Vec<Object> {
-        vec![
+        let mut objects = vec![
             Object::Owner,
             Object::Lead,
             Object::Opportunity,
@@ -169,7 +170,9 @@ impl Source for HubSpot {
             Object::ContactRole,
             Object::Activity,
             Object::ActivityLink,
-        ]
+        ];
+        objects.extend(self.settings.touches.then_some(Object::Touch));
+        objects
     }
 
     fn provides(&self, object: Object, field: &str) -> bool {
