@@ -23,7 +23,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     let settings = global.settings()?;
     let store = open(&settings).await?;
     let clock = global.clock().now();
-    let snapshot = Snapshot::load(&settings, &store, clock, None).await?;
+    let snapshot = Snapshot::load_present(&settings, &store, clock).await?;
     let rows = snapshot.pace()?;
     let currency = &settings.company.currency;
     let data_as_of = rows.iter().map(|row| row.data_as_of).min();

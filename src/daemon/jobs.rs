@@ -162,7 +162,7 @@ async fn try_sync(
 async fn evaluate(ground: &Ground) -> Result<alerting::Checked, JobError> {
     let Ground { settings, store, clock, .. } = ground;
     let now = clock.now();
-    let snapshot = Snapshot::load(settings, store, now, None).await?;
+    let snapshot = Snapshot::load_present(settings, store, now).await?;
     for error in &snapshot.plan_errors {
         tracing::warn!(error, "a goal cannot be worked out; the rest goes on");
         let title = "A goal cannot be worked out".to_owned();

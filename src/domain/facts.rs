@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
 use super::{
+    counted::CountedLeads,
     dimension::Dimension,
     moment::Moment,
     money::CurrencyRates,
@@ -257,6 +258,8 @@ pub struct Owner {
 pub struct Facts {
     /// Leads by address, deleted ones included.
     pub leads: BTreeMap<RecordKey, Lead>,
+    /// Leads beside them that are not held one by one; all of them entered before the day of the clock.
+    pub counted: CountedLeads,
     /// Opportunities by address, deleted ones included.
     pub opportunities: BTreeMap<RecordKey, Opportunity>,
     /// Stage changes.

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod channel;
+pub mod counted;
 pub mod dimension;
 pub mod facts;
 pub mod fault;

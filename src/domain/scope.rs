@@ -71,7 +71,7 @@ pub struct Names<'a> {
 impl<'a> Names<'a> {
     /// A lead's.
     pub fn of_lead(&self, by: Dimension, lead: &'a Lead) -> Option<&'a str> {
-        self.name(by, lead.key(by))
+        self.named(by, lead.key(by))
     }
 
     /// An opportunity's: its own where it has one, else its lead's.
@@ -82,7 +82,7 @@ impl<'a> Names<'a> {
         facts: &'a Facts,
     ) -> Option<&'a str> {
         let inherited = || facts.lead_of(opportunity)?.inherited(by);
-        self.name(by, opportunity.key(by).or_else(inherited))
+        self.named(by, opportunity.key(by).or_else(inherited))
     }
 
     /// Those of visits.
@@ -92,10 +92,14 @@ impl<'a> Names<'a> {
             Dimension::Campaign => visit.campaign.as_deref(),
             _ => None,
         };
-        self.name(by, value)
+        self.named(by, value)
     }
 
-    fn name(&self, by: Dimension, value: Option<&'a str>) -> Option<&'a str> {
+    /// That of a stored value.
+    pub fn named<'b>(&self, by: Dimension, value: Option<&'b str>) -> Option<&'b str>
+    where
+        'a: 'b,
+    {
         let value = value.filter(|value| !value.is_empty())?;
         Some(match by {
             Dimension::Channel => self.channels.channel(value),

@@ -11,6 +11,7 @@ pub mod digesting;
 pub mod feasibility;
 pub mod forecasting;
 pub mod measuring;
+mod present;
 pub mod purchasing;
 pub mod questioning;
 pub mod questioning_late;

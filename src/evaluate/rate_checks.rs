@@ -9,11 +9,12 @@ use super::{
 };
 use crate::alerts::RateCheck;
 use crate::domain::{
+    RecordKey,
     notice::RecordRef,
     number::to_f64,
     period::{Every, Period},
     stage::Stage,
-    unit::{End, UnitKind},
+    unit::{End, Unit, UnitKind},
 };
 use crate::plan::{Pair, Provenance};
 use crate::rates::{self, Tally};
@@ -46,15 +47,22 @@ pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, Eval
                 continue;
             };
             let row = tally.between(cohort.from, cohort.to).row(Some(window_days), seen_to);
+            let planned = to_f64(assumed.value);
+            // Only of a rate that is below the plan will anybody look at records.
+            let below = row.high.is_some_and(|high| high < planned);
+            let records = match below {
+                true => not_converted(snapshot, from, to, cohort, cut).await?,
+                false => Vec::new(),
+            };
             checks.push(RateCheck {
                 goal: plan.goal.name.clone(),
                 team: plan.goal.team.clone(),
                 pair: *pair,
-                planned: to_f64(assumed.value),
+                planned,
                 window_days,
                 cohort,
                 row,
-                records: not_converted(snapshot, from, to, cohort, cut),
+                records,
             });
         }
     }
@@ -84,33 +92,38 @@ fn grown_cohort(
 }
 
 /// The entrants of a cohort that did not convert.
-fn not_converted(
+async fn not_converted(
     snapshot: &Snapshot<'_>,
     from: Stage,
     to: Stage,
     cohort: Period,
     cut: jiff::Timestamp,
-) -> Vec<RecordRef> {
+) -> Result<Vec<RecordRef>, EvaluateError> {
+    let missed = |unit: &Unit| {
+        unit.contributions().into_iter().any(|c| {
+            (c.from, c.to) == (from, to) && c.end != End::Converted && cohort.contains(c.entered)
+        })
+    };
     let by_lead = by_lead(snapshot);
     let kind = kind_of(from);
-    let mut records = Vec::new();
-    for key in keys(snapshot, kind) {
-        let Some(unit) = unit_at(snapshot, &by_lead, kind, key, Some(cut)) else { continue };
-        let missed = unit.contributions().into_iter().any(|c| {
-            (c.from, c.to) == (from, to) && c.end != End::Converted && cohort.contains(c.entered)
+    if kind == UnitKind::Lead && snapshot.counted {
+        let zone = &snapshot.settings.company.zone;
+        let field = if from == Stage::Mql { "mql_at" } else { "created_at" };
+        let mut leads = snapshot.store.leads_entered(field, cohort).await?;
+        leads.retain(|lead| {
+            let own = by_lead.get(&lead.key).into_iter().flatten().copied();
+            Unit::of_lead(lead, own, Some(cut), zone).is_some_and(|unit| missed(&unit))
         });
-        if missed {
-            let url = match kind {
-                UnitKind::Opportunity => snapshot.facts.opportunities[key].url.clone(),
-                UnitKind::Lead => None,
-            };
-            records.push(RecordRef {
-                source: key.source.clone(),
-                object: kind.name().to_owned(),
-                id: key.id.clone(),
-                url,
-            });
-        }
+        return Ok(leads.iter().map(|lead| reference(&lead.key, kind, None)).collect());
     }
-    records
+    let found = keys(snapshot, kind).into_iter().filter(|key| {
+        unit_at(snapshot, &by_lead, kind, key, Some(cut)).is_some_and(|unit| missed(&unit))
+    });
+    let url = |key: &RecordKey| snapshot.facts.opportunities.get(key)?.url.clone();
+    Ok(found.map(|key| reference(key, kind, url(key))).collect())
+}
+
+fn reference(key: &RecordKey, kind: UnitKind, url: Option<String>) -> RecordRef {
+    let object = kind.name().to_owned();
+    RecordRef { source: key.source.clone(), object, id: key.id.clone(), url }
 }

@@ -9,7 +9,7 @@ use super::{
     completeness::{Completeness, completeness, objects_of},
     forecasting::{Prospects, prospects},
     measuring::{MeasuredBy, measured_by},
-    tallies,
+    present, tallies,
     versions::{self, Standing},
 };
 use crate::config::{Problems, Settings, plan_file};
@@ -57,6 +57,8 @@ pub struct Snapshot<'a> {
     pub known_at: Option<Timestamp>,
     /// The facts.
     pub facts: Facts,
+    /// Whether some of the leads are only counted.
+    pub counted: bool,
     /// How far they are complete.
     pub completeness: Completeness,
     /// The states of the sources.
@@ -91,17 +93,39 @@ impl<'a> Snapshot<'a> {
         known_at: Option<Timestamp>,
     ) -> Result<Snapshot<'a>, EvaluateError> {
         let states = store.source_states().await?;
-        let facts = match known_at {
-            Some(known) => store.facts_known_at(known).await?,
-            None => store.facts().await?,
+        let (facts, complete) = match known_at {
+            Some(known) => {
+                (store.facts_known_at(known).await?, store.complete_known_at(known).await?)
+            }
+            None => (store.facts().await?, complete_now(&states)),
         };
-        let complete: BTreeMap<String, Timestamp> = match known_at {
-            Some(known) => store.complete_known_at(known).await?,
-            None => states
-                .iter()
-                .filter_map(|(name, state)| Some((name.clone(), state.complete_to?)))
-                .collect(),
-        };
+        let known = (facts, false, complete);
+        Snapshot::of(settings, store, clock, known_at, states, known).await
+    }
+
+    /// Reads what a check of the present needs: most leads are only counted.
+    ///
+    /// # Errors
+    /// See [`EvaluateError`].
+    pub async fn load_present(
+        settings: &'a Settings,
+        store: &'a Store,
+        clock: Timestamp,
+    ) -> Result<Snapshot<'a>, EvaluateError> {
+        let states = store.source_states().await?;
+        let complete = complete_now(&states);
+        let (facts, counted) = present::facts(settings, store, clock, &complete).await?;
+        Snapshot::of(settings, store, clock, None, states, (facts, counted, complete)).await
+    }
+
+    async fn of(
+        settings: &'a Settings,
+        store: &'a Store,
+        clock: Timestamp,
+        known_at: Option<Timestamp>,
+        states: BTreeMap<String, SourceState>,
+        (facts, counted, complete): (Facts, bool, BTreeMap<String, Timestamp>),
+    ) -> Result<Snapshot<'a>, EvaluateError> {
         let completeness = completeness(settings, &complete, clock);
         let mut snapshot = Snapshot {
             settings,
@@ -110,6 +134,7 @@ impl<'a> Snapshot<'a> {
             known_at,
             teams: teams(settings, &facts),
             facts,
+            counted,
             completeness,
             states,
             plans: Vec::new(),
@@ -260,7 +285,8 @@ impl<'a> Snapshot<'a> {
                 self.facts.visits.iter().any(|visit| names.of_visit(by, visit).is_some())
             }
             Metric::Leads | Metric::Mqls => {
-                self.facts.leads.values().any(|lead| names.of_lead(by, lead).is_some())
+                self.facts.counted.knows(by)
+                    || self.facts.leads.values().any(|lead| names.of_lead(by, lead).is_some())
             }
             _ => true,
         }
@@ -337,6 +363,12 @@ impl<'a> Snapshot<'a> {
         ));
         faults
     }
+}
+
+/// How far each source is complete.
+fn complete_now(states: &BTreeMap<String, SourceState>) -> BTreeMap<String, Timestamp> {
+    let of = |(name, state): (&String, &SourceState)| Some((name.clone(), state.complete_to?));
+    states.iter().filter_map(of).collect()
 }
 
 /// The goals of the plan file; none without one.

@@ -90,7 +90,8 @@ async fn entries(
     let zone = &snapshot.settings.company.zone;
     // Nor are some dimensions.
     let stored = by.is_none_or(Dimension::is_stored);
-    if !stored || snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await? {
+    let known = snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await?;
+    if !stored || (known && !snapshot.counted) {
         for key in keys(snapshot, kind) {
             if let Some(unit) = unit_at(snapshot, &by_lead, kind, key, Some(cut)) {
                 add(&unit, 1);

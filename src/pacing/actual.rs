@@ -1,5 +1,7 @@
 //! What happened in a period, up to an instant.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
@@ -42,8 +44,14 @@ impl Actuals<'_> {
                 let visits = self.visits().filter(|visit| happened(Some(visit.at)));
                 visits.map(|visit| visit.count as usize).sum()
             }
-            Metric::Leads => leads().filter(|lead| happened(lead.created_at)).count(),
-            Metric::Mqls => leads().filter(|lead| happened(lead.mql_at)).count(),
+            Metric::Leads => {
+                leads().filter(|lead| happened(lead.created_at)).count()
+                    + self.counted_by(metric, period, at)
+            }
+            Metric::Mqls => {
+                leads().filter(|lead| happened(lead.mql_at)).count()
+                    + self.counted_by(metric, period, at)
+            }
             Metric::Opportunities | Metric::Wins => self.records(metric, period, at).len(),
             Metric::Revenue => {
                 let won = self.records(metric, period, at).into_iter();
@@ -73,6 +81,21 @@ impl Actuals<'_> {
         let living = move |lead: &&Lead| lead.deleted_at.is_none_or(|deleted| deleted > at);
         let leads = self.facts.leads.values().filter(living);
         leads.filter(|lead| self.within(|by| self.names.of_lead(by, lead)))
+    }
+
+    /// Leads of the part that are not held one by one, by day.
+    pub(super) fn counted(&self, metric: Metric, period: Period) -> BTreeMap<Date, i64> {
+        self.facts.counted.in_period(metric, period, self.scope, &self.names)
+    }
+
+    /// Those of the days that are over at an instant.
+    fn counted_by(&self, metric: Metric, period: Period, at: Timestamp) -> usize {
+        let today = self.calendar.zone.to_datetime(at).date();
+        let closed = self.calendar.close_of(today) <= at;
+        let end = if closed { today.tomorrow().unwrap_or(today) } else { today };
+        let over = Period { from: period.from, to: period.to.min(end).max(period.from) };
+        let sum: i64 = self.counted(metric, over).values().sum();
+        usize::try_from(sum).unwrap_or(0)
     }
 
     /// The visits of the part.

@@ -103,9 +103,13 @@ impl Actuals<'_> {
                 visits.map(|visit| (instant(visit.at), Decimal::from(visit.count))).collect()
             }
             Metric::Leads => {
-                leads.filter_map(|lead| one(lead.created_at.filter(in_period))).collect()
+                let held = leads.filter_map(|lead| one(lead.created_at.filter(in_period)));
+                held.chain(self.counted_events(metric, period)).collect()
             }
-            Metric::Mqls => leads.filter_map(|lead| one(lead.mql_at.filter(in_period))).collect(),
+            Metric::Mqls => {
+                let held = leads.filter_map(|lead| one(lead.mql_at.filter(in_period)));
+                held.chain(self.counted_events(metric, period)).collect()
+            }
             Metric::Opportunities => {
                 let records = self.records(metric, period, at).into_iter();
                 records.filter_map(|deal| one(deal.created_at)).collect()
@@ -121,5 +125,15 @@ impl Actuals<'_> {
                 records.filter_map(worth).collect()
             }
         }
+    }
+
+    /// Leads that are not held one by one count from the end of their day.
+    fn counted_events(&self, metric: Metric, period: Period) -> Vec<(Timestamp, Decimal)> {
+        let end = |day: Date| {
+            let next = day.tomorrow().ok()?.to_zoned(self.calendar.zone.clone()).ok()?;
+            next.timestamp().checked_sub(SignedDuration::from_millis(1)).ok()
+        };
+        let days = self.counted(metric, period).into_iter();
+        days.filter_map(|(day, count)| Some((end(day)?, Decimal::from(count)))).collect()
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::{Timestamp, civil::Date};
-use sqlx::Row;
+use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
     Store, StoreResult, on,
     records::{columns, deleted_at, knows_merges},
 };
 use crate::domain::{
-    Facts, Moment, Object, Record, RecordKey,
-    facts::{Touch, touch},
+    Facts, Lead, Moment, Object, Period, Record, RecordKey,
+    facts::{self, Touch, touch},
     unit::UnitKind,
 };
 
@@ -28,6 +28,23 @@ const LOADED: [Object; 10] = [
     Object::ActivityLink,
     Object::Visit,
 ];
+
+/// The latest moment of a lead, as it is indexed.
+const LEADS: &str =
+    "max(coalesce(created_at, ''), coalesce(mql_at, ''), coalesce(disqualified_at, ''))";
+
+/// Stored instants are in UTC, so a day of any zone begins at most a day earlier.
+fn since(day: Date) -> (Date, i64) {
+    let from = day.yesterday().unwrap_or(day);
+    let midnight = from.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp());
+    (from, midnight.map_or(i64::MIN, Timestamp::as_millisecond))
+}
+
+/// A record whose id is the second column and whose values begin with the fifth.
+fn record_of(object: Object, row: &SqliteRow) -> Record {
+    let values = (4..4 + object.fields().len()).map(|column| row.get(column)).collect();
+    Record { object, id: row.get(1), values }
+}
 
 impl Store {
     /// Everything as it stands.
@@ -48,43 +65,116 @@ impl Store {
         self.load(Some(known)).await
     }
 
+    /// Everything as it stands, but of the leads only those that an opportunity came from, to which something
+    /// happened on that day or later (or the day before), and the newest.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn facts_with_leads_since(&self, day: Date, newest: usize) -> StoreResult<Facts> {
+        let (from, midnight_ms) = since(day);
+        let columns = columns(Object::Lead);
+        let sql = format!(
+            "SELECT l.source, l.id, l.deleted_ms, NULL, {columns} FROM (
+                 SELECT source, lead AS id FROM opportunity WHERE lead IS NOT NULL
+                 UNION SELECT source, id FROM lead WHERE {LEADS} >= ?1
+                 UNION SELECT source, id FROM lead WHERE deleted_ms >= ?2
+                 UNION SELECT source, id FROM
+                     (SELECT source, id FROM lead ORDER BY {LEADS} DESC LIMIT ?3)) k
+             CROSS JOIN lead l ON l.source = k.source AND l.id = k.id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(from.to_string())
+            .bind(midnight_ms)
+            .bind(i64::try_from(newest).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read facts"))?;
+        let mut facts = Facts::default();
+        for row in &rows {
+            let (record, deleted) = (record_of(Object::Lead, row), deleted_at(row.get(2)));
+            facts.add(row.get(0), &record, deleted);
+        }
+        for object in LOADED.into_iter().filter(|object| *object != Object::Lead) {
+            self.load_object(&mut facts, object, None).await?;
+        }
+        Ok(facts)
+    }
+
+    /// Leads that entered `lead` (or `mql`) on these days, and perhaps on the days beside them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn leads_entered(
+        &self,
+        field: &'static str,
+        period: Period,
+    ) -> StoreResult<Vec<Lead>> {
+        let columns = columns(Object::Lead);
+        // Stored instants are in UTC, so a day of any zone begins and ends at most a day beside its own.
+        let sql = format!(
+            "SELECT source, id, deleted_ms, NULL, {columns} FROM lead
+             WHERE {field} >= ?1 AND {field} < ?2 AND deleted_ms IS NULL"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(period.from.yesterday().unwrap_or(period.from).to_string())
+            .bind(period.to.saturating_add(jiff::Span::new().days(2)).to_string())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read leads"))?;
+        let lead = |row: &SqliteRow| {
+            let record = record_of(Object::Lead, row);
+            let key = RecordKey { source: row.get(0), id: record.id.clone() };
+            facts::lead(key, &record, None)
+        };
+        Ok(rows.iter().map(lead).collect())
+    }
+
     async fn load(&self, known: Option<Timestamp>) -> StoreResult<Facts> {
         let mut facts = Facts::default();
         for object in LOADED {
-            let mut undone: HashMap<(String, String), Vec<super::changes::Undo>> = HashMap::new();
-            if let Some(known) = known {
-                for undo in self.changes_since(object, known).await? {
-                    undone.entry(undo.key.clone()).or_default().push(undo);
-                }
-            }
-            let merged = if knows_merges(object) { "merged_into" } else { "NULL" };
-            let sql = format!(
-                "SELECT source, id, deleted_ms, {merged}, {} FROM {} WHERE first_seen_ms <= ?",
-                columns(object),
-                object.name()
-            );
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(known.map_or(i64::MAX, Timestamp::as_millisecond))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(on("read facts"))?;
-            for row in rows {
-                let values = (4..4 + object.fields().len()).map(|column| row.get(column)).collect();
-                let mut record = Record { object, id: row.get(1), values };
-                let mut deleted = deleted_at(row.get(2));
-                let key = (row.get::<String, _>(0), record.id.clone());
-                for undo in undone.get(&key).into_iter().flatten() {
-                    undo.apply(&mut record, &mut deleted);
-                }
-                let merged_into: Option<&str> = row.get(3);
-                let (source, id) = key;
-                facts.add(&source, &record, deleted);
-                if object == Object::Opportunity && merged_into.is_some() && deleted.is_some() {
-                    facts.merged.insert(RecordKey { source, id });
-                }
-            }
+            self.load_object(&mut facts, object, known).await?;
         }
         Ok(facts)
+    }
+
+    async fn load_object(
+        &self,
+        facts: &mut Facts,
+        object: Object,
+        known: Option<Timestamp>,
+    ) -> StoreResult<()> {
+        let mut undone: HashMap<(String, String), Vec<super::changes::Undo>> = HashMap::new();
+        if let Some(known) = known {
+            for undo in self.changes_since(object, known).await? {
+                undone.entry(undo.key.clone()).or_default().push(undo);
+            }
+        }
+        let merged = if knows_merges(object) { "merged_into" } else { "NULL" };
+        let sql = format!(
+            "SELECT source, id, deleted_ms, {merged}, {} FROM {} WHERE first_seen_ms <= ?",
+            columns(object),
+            object.name()
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(known.map_or(i64::MAX, Timestamp::as_millisecond))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read facts"))?;
+        for row in rows {
+            let mut record = record_of(object, &row);
+            let mut deleted = deleted_at(row.get(2));
+            let key = (row.get::<String, _>(0), record.id.clone());
+            for undo in undone.get(&key).into_iter().flatten() {
+                undo.apply(&mut record, &mut deleted);
+            }
+            let merged_into: Option<&str> = row.get(3);
+            let (source, id) = key;
+            facts.add(&source, &record, deleted);
+            if object == Object::Opportunity && merged_into.is_some() && deleted.is_some() {
+                facts.merged.insert(RecordKey { source, id });
+            }
+        }
+        Ok(())
     }
 
     /// What reached leads: much, and of no use but for attribution.
@@ -99,7 +189,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(on("read touches"))?;
-        let touch = |row: &sqlx::sqlite::SqliteRow| {
+        let touch = |row: &SqliteRow| {
             let values = (2..2 + object.fields().len()).map(|column| row.get(column)).collect();
             touch(row.get(0), &Record { object, id: row.get(1), values })
         };
@@ -119,7 +209,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(on("read mailings"))?;
-        let send = |row: &sqlx::sqlite::SqliteRow| {
+        let send = |row: &SqliteRow| {
             Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
         };
         Ok(rows.iter().filter_map(send).collect())
@@ -136,7 +226,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(on("read positions"))?;
-        let position = |row: &sqlx::sqlite::SqliteRow| {
+        let position = |row: &SqliteRow| {
             Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
         };
         Ok(rows.iter().filter_map(position).collect())
@@ -148,10 +238,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn units_since(&self, kind: UnitKind, day: Date) -> StoreResult<BTreeSet<RecordKey>> {
-        // Stored instants are in UTC, so a day of any zone begins at most a day earlier.
-        let from = day.yesterday().unwrap_or(day);
-        let midnight = from.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp());
-        let midnight_ms = midnight.map_or(i64::MIN, Timestamp::as_millisecond);
+        let (from, midnight_ms) = since(day);
         const DEALS: &str = "max(coalesce(created_at, ''), coalesce(closed_at, '')) >= ?1";
         let sql = match kind {
             UnitKind::Opportunity => format!(
@@ -160,8 +247,7 @@ impl Store {
             ),
             UnitKind::Lead => format!(
                 "SELECT source, id FROM lead
-                 WHERE max(coalesce(created_at, ''), coalesce(mql_at, ''),
-                           coalesce(disqualified_at, '')) >= ?1
+                 WHERE {LEADS} >= ?1
                  UNION SELECT source, id FROM lead WHERE deleted_ms >= ?2
                  UNION SELECT source, lead FROM opportunity WHERE {DEALS} AND lead IS NOT NULL
                  UNION SELECT source, lead FROM opportunity

@@ -61,7 +61,7 @@ impl Web {
             return Ok(board);
         }
         let now = ground.clock.now();
-        let snapshot = Snapshot::load(&ground.settings, &ground.store, now, None).await?;
+        let snapshot = Snapshot::load_present(&ground.settings, &ground.store, now).await?;
         ground.pulse.set_board(Board::of(&snapshot).await?);
         ground.pulse.board().ok_or(EvaluateError::NothingRead { what: "anything".into() })
     }
