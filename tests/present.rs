@@ -68,7 +68,12 @@ async fn compare(world: &World, clock: &str) {
     assert_eq!(expected.len(), found.len());
     for (expected, found) in expected.iter().zip(&found) {
         let told = |finding: &paceline::alerts::Finding| {
-            (finding.scope.clone(), finding.summary.clone(), finding.status.clone(), finding.records_total)
+            (
+                finding.scope.clone(),
+                finding.summary.clone(),
+                finding.status.clone(),
+                finding.records_total,
+            )
         };
         assert_eq!(told(expected), told(found));
         assert_eq!(expected.records.is_empty(), found.records.is_empty(), "{}", found.scope);

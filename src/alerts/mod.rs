@@ -143,6 +143,8 @@ pub struct RateCheck {
     pub row: Row,
     /// The entrants that did not convert.
     pub records: Vec<RecordRef>,
+    /// How many there are in all.
+    pub records_total: usize,
 }
 
 /// Everything that rules look at.

@@ -1,5 +1,7 @@
 //! The typed nouns that the calculations work on, and all of them together.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
@@ -20,6 +22,49 @@ pub struct RecordKey {
     pub source: String,
     /// The vendor's id.
     pub id: String,
+}
+
+/// What a record can be looked up by.
+trait Address {
+    fn parts(&self) -> (&str, &str);
+}
+
+impl Address for RecordKey {
+    fn parts(&self) -> (&str, &str) {
+        (&self.source, &self.id)
+    }
+}
+
+impl Address for (&str, &str) {
+    fn parts(&self) -> (&str, &str) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn Address + 'a> for RecordKey {
+    fn borrow(&self) -> &(dyn Address + 'a) {
+        self
+    }
+}
+
+impl PartialEq for dyn Address + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn Address + '_ {}
+
+impl PartialOrd for dyn Address + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Address + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
 }
 
 /// A lead.
@@ -312,8 +357,10 @@ impl Facts {
 
     /// The lead that an opportunity came from, deleted or not.
     pub fn lead_of(&self, opportunity: &Opportunity) -> Option<&Lead> {
-        let id = opportunity.lead.clone()?;
-        self.leads.get(&RecordKey { source: opportunity.key.source.clone(), id })
+        // Asked for so often that a key of its own for each question would cost more than the answer.
+        let address: &dyn Address =
+            &(opportunity.key.source.as_str(), opportunity.lead.as_deref()?);
+        self.leads.get(address)
     }
 
     /// What people call an owner.

@@ -7,7 +7,7 @@ use super::{
     snapshot::EvaluateError,
     tallies::{by_lead, cut_of, keys, kind_of, total_of, unit_at},
 };
-use crate::alerts::RateCheck;
+use crate::alerts::{RECORDS_MAX, RateCheck};
 use crate::domain::{
     RecordKey,
     notice::RecordRef,
@@ -21,6 +21,8 @@ use crate::rates::{self, Tally};
 
 /// Quarters that are put together until the cohort is large enough.
 const QUARTERS_MAX: usize = 4;
+/// Leads among which those are looked for that did not convert: few of them do.
+const LOOKED_AT: usize = 5 * RECORDS_MAX;
 
 /// One check for each rate that a plan gives and that can be measured.
 ///
@@ -46,7 +48,8 @@ pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, Eval
             let Some(cohort) = grown_cohort(snapshot, &tally, window_days, seen_to) else {
                 continue;
             };
-            let row = tally.between(cohort.from, cohort.to).row(Some(window_days), seen_to);
+            let of_cohort = tally.between(cohort.from, cohort.to);
+            let row = of_cohort.row(Some(window_days), seen_to);
             let planned = to_f64(assumed.value);
             // Only of a rate that is below the plan will anybody look at records.
             let below = row.high.is_some_and(|high| high < planned);
@@ -63,6 +66,7 @@ pub async fn rate_checks(snapshot: &Snapshot<'_>) -> Result<Vec<RateCheck>, Eval
                 cohort,
                 row,
                 records,
+                records_total: usize::try_from(of_cohort.not_converted()).unwrap_or(usize::MAX),
             });
         }
     }
@@ -91,7 +95,7 @@ fn grown_cohort(
     (tally.between(cohort.from, cohort.to).entered() > 0).then_some(cohort)
 }
 
-/// The entrants of a cohort that did not convert.
+/// The entrants of a cohort that did not convert, cut at [`RECORDS_MAX`].
 async fn not_converted(
     snapshot: &Snapshot<'_>,
     from: Stage,
@@ -109,18 +113,19 @@ async fn not_converted(
     if kind == UnitKind::Lead && snapshot.counted {
         let zone = &snapshot.settings.company.zone;
         let field = if from == Stage::Mql { "mql_at" } else { "created_at" };
-        let mut leads = snapshot.store.leads_entered(field, cohort).await?;
+        let mut leads = snapshot.store.leads_entered(field, cohort, LOOKED_AT).await?;
         leads.retain(|lead| {
             let own = by_lead.get(&lead.key).into_iter().flatten().copied();
             Unit::of_lead(lead, own, Some(cut), zone).is_some_and(|unit| missed(&unit))
         });
-        return Ok(leads.iter().map(|lead| reference(&lead.key, kind, None)).collect());
+        let leads = leads.iter().take(RECORDS_MAX);
+        return Ok(leads.map(|lead| reference(&lead.key, kind, None)).collect());
     }
     let found = keys(snapshot, kind).into_iter().filter(|key| {
         unit_at(snapshot, &by_lead, kind, key, Some(cut)).is_some_and(|unit| missed(&unit))
     });
     let url = |key: &RecordKey| snapshot.facts.opportunities.get(key)?.url.clone();
-    Ok(found.map(|key| reference(key, kind, url(key))).collect())
+    Ok(found.take(RECORDS_MAX).map(|key| reference(key, kind, url(key))).collect())
 }
 
 fn reference(key: &RecordKey, kind: UnitKind, url: Option<String>) -> RecordRef {

@@ -1,7 +1,7 @@
 //! Everything that figures are made from, at one clock.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 
@@ -9,7 +9,8 @@ use super::{
     completeness::{Completeness, completeness, objects_of},
     forecasting::{Prospects, prospects},
     measuring::{MeasuredBy, measured_by},
-    present, tallies,
+    present,
+    tallies::{self, Asked},
     versions::{self, Standing},
 };
 use crate::config::{Problems, Settings, plan_file};
@@ -28,6 +29,7 @@ use crate::pacing::{
     judge::DISPERSION_UNKNOWN,
 };
 use crate::plan::{self, Goal, GoalPlan, Measured, lay_out};
+use crate::rates::table::Tallies;
 use crate::sources;
 use crate::store::{Store, StoreError, sources::SourceState};
 
@@ -73,6 +75,8 @@ pub struct Snapshot<'a> {
     pub standing: Standing,
     /// What is wrong with the others, or with the plan file.
     pub plan_errors: Vec<String>,
+    /// Tallies that were asked for.
+    pub(super) tallied: Mutex<HashMap<Asked, Arc<Tallies>>>,
     /// Where the goals stand, once that was asked for.
     paced: OnceLock<Vec<PaceRow>>,
     /// What the plan took from the data.
@@ -141,6 +145,7 @@ impl<'a> Snapshot<'a> {
             baselines: BTreeMap::new(),
             standing: Standing::default(),
             plan_errors: Vec::new(),
+            tallied: Mutex::default(),
             paced: OnceLock::new(),
             measured: MeasuredBy::default(),
             prospects: BTreeMap::new(),

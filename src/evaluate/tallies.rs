@@ -4,6 +4,7 @@
 //! cut or later is taken out of it and worked out again from its facts, as they were at the cut.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
@@ -121,30 +122,38 @@ pub(super) fn keys<'a>(snapshot: &'a Snapshot<'_>, kind: UnitKind) -> Vec<&'a Re
     }
 }
 
-/// Tallies of a pair by the stored keys of a dimension; one with no key for the total.
+/// A pair, a dimension and a cut.
+pub(super) type Asked = (Stage, Stage, Option<Dimension>, Timestamp);
+
+/// Tallies of a pair by the stored keys of a dimension; one with no key for the total. They are worked out
+/// once, since goals, checks and forecasts ask for the same ones.
 async fn stored_tallies(
     snapshot: &Snapshot<'_>,
     from: Stage,
     to: Stage,
     by: Option<Dimension>,
     cut: Timestamp,
-) -> Result<Tallies, EvaluateError> {
+) -> Result<Arc<Tallies>, EvaluateError> {
+    let asked = (from, to, by, cut);
+    let known = || snapshot.tallied.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tallies) = known().get(&asked) {
+        return Ok(Arc::clone(tallies));
+    }
     let past = past_of(snapshot, from, to);
-    if from == Stage::Visit {
-        let tallies = visit_tallies(snapshot, to, by, cut).await?;
-        return Ok(tallies.into_iter().map(|(key, tally)| (key, tally.with_past(past))).collect());
-    }
     let mut tallies = Tallies::new();
-    for entry in entries(snapshot, from, to, by, cut).await? {
-        let part = entry.contribution;
-        tallies.entry(entry.key).or_default().add(
-            part.entered,
-            part.end,
-            part.lag_days,
-            entry.count,
-        );
+    if from == Stage::Visit {
+        tallies = visit_tallies(snapshot, to, by, cut).await?;
+    } else {
+        for entry in entries(snapshot, from, to, by, cut).await? {
+            let part = entry.contribution;
+            let tally = tallies.entry(entry.key).or_default();
+            tally.add(part.entered, part.end, part.lag_days, entry.count);
+        }
     }
-    Ok(tallies.into_iter().map(|(key, tally)| (key, tally.with_past(past))).collect())
+    let tallies = tallies.into_iter().map(|(key, tally)| (key, tally.with_past(past)));
+    let tallies = Arc::new(tallies.collect());
+    known().insert(asked, Arc::clone(&tallies));
+    Ok(tallies)
 }
 
 /// From when on the sources of a pair know what happened.
@@ -201,7 +210,7 @@ pub async fn table(
     let mut tallies = Tallies::new();
     if let Some(by) = query.by {
         let stored = stored_tallies(snapshot, query.from, query.to, Some(by), data_as_of).await?;
-        tallies = rates::table::group(stored, by, &snapshot.settings.channels, &snapshot.teams);
+        tallies = rates::table::group(&stored, by, &snapshot.settings.channels, &snapshot.teams);
     }
     let mut table = rates::table::build(query, &tallies, &total, seen_to);
     name_rows(snapshot, query.by, &mut table);
@@ -228,8 +237,8 @@ pub async fn total(
     to: Stage,
     cut: Timestamp,
 ) -> Result<Tally, EvaluateError> {
-    let mut tallies = stored_tallies(snapshot, from, to, None, cut).await?;
-    Ok(tallies.remove(&None).unwrap_or_default())
+    let tallies = stored_tallies(snapshot, from, to, None, cut).await?;
+    Ok(tallies.get(&None).cloned().unwrap_or_default())
 }
 
 /// The tally over a part of everything.
@@ -246,7 +255,7 @@ pub async fn total_of(
     let Some(scope) = scope else { return total(snapshot, from, to, cut).await };
     let stored = stored_tallies(snapshot, from, to, Some(scope.by), cut).await?;
     let names = snapshot.names();
-    let named = rates::table::group(stored, scope.by, names.channels, names.teams);
+    let named = rates::table::group(&stored, scope.by, names.channels, names.teams);
     let mut sum = Tally::default().with_past(past_of(snapshot, from, to));
     for (key, tally) in named {
         if scope.holds(key.as_deref()) {

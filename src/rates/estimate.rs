@@ -114,6 +114,12 @@ impl Tally {
         self.counts.values().sum::<i64>().max(0) as u64
     }
 
+    /// Those that did not convert, or not yet.
+    pub fn not_converted(&self) -> u64 {
+        let others = self.counts.iter().filter(|((_, end, _), _)| *end != End::Converted);
+        others.map(|(_, count)| count).sum::<i64>().max(0) as u64
+    }
+
     /// The lags of all conversions with their counts.
     pub fn conversion_lags(&self) -> BTreeMap<i64, u64> {
         self.conversion_lags_since(Date::MIN)

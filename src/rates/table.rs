@@ -80,16 +80,16 @@ pub struct CohortRow {
 pub type Tallies = BTreeMap<Option<String>, Tally>;
 
 /// Groups stored keys into the keys of a dimension: vendor values into channels, owners into teams.
-pub fn group(tallies: Tallies, by: Dimension, channels: &ChannelMap, teams: &Teams) -> Tallies {
+pub fn group(tallies: &Tallies, by: Dimension, channels: &ChannelMap, teams: &Teams) -> Tallies {
     let mut grouped = Tallies::new();
     for (key, tally) in tallies {
-        let key = key.filter(|key| !key.is_empty()).map(|key| match by {
-            Dimension::Channel => channels.channel(&key).to_owned(),
+        let key = key.as_deref().filter(|key| !key.is_empty()).map(|key| match by {
+            Dimension::Channel => channels.channel(key),
             // An owner in no team is a team of one.
-            Dimension::Team => teams.team_of(&key).unwrap_or(&key).to_owned(),
+            Dimension::Team => teams.team_of(key).unwrap_or(key),
             _ => key,
         });
-        grouped.entry(key).or_default().extend(&tally);
+        grouped.entry(key.map(str::to_owned)).or_default().extend(tally);
     }
     grouped
 }

@@ -100,7 +100,8 @@ impl Store {
         Ok(facts)
     }
 
-    /// Leads that entered `lead` (or `mql`) on these days, and perhaps on the days beside them.
+    /// Leads that entered `lead` (or `mql`) on these days, and perhaps on the days beside them: so many, of
+    /// which the least happened since.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -108,16 +109,19 @@ impl Store {
         &self,
         field: &'static str,
         period: Period,
+        most: usize,
     ) -> StoreResult<Vec<Lead>> {
         let columns = columns(Object::Lead);
         // Stored instants are in UTC, so a day of any zone begins and ends at most a day beside its own.
         let sql = format!(
             "SELECT source, id, deleted_ms, NULL, {columns} FROM lead
-             WHERE {field} >= ?1 AND {field} < ?2 AND deleted_ms IS NULL"
+             WHERE {LEADS} >= ?1 AND {field} >= ?1 AND {field} < ?2 AND deleted_ms IS NULL
+             ORDER BY {LEADS} LIMIT ?3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(period.from.yesterday().unwrap_or(period.from).to_string())
             .bind(period.to.saturating_add(jiff::Span::new().days(2)).to_string())
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(&self.pool)
             .await
             .map_err(on("read leads"))?;

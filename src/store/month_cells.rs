@@ -55,16 +55,28 @@ impl MonthCells {
     }
 }
 
+/// The cells of several texts together, without those that come to nothing.
+pub(super) fn together<'a>(mut texts: impl Iterator<Item = &'a str>) -> Vec<(Entry, (i64, i64))> {
+    let mut cells: Vec<(Entry, (i64, i64))> = texts.next().into_iter().flat_map(read).collect();
+    let mut rest = texts.flat_map(read).peekable();
+    if rest.peek().is_some() {
+        let mut sums: BTreeMap<Entry, (i64, i64)> = BTreeMap::new();
+        for (entry, (count, value)) in cells.drain(..).chain(rest) {
+            let sum = sums.entry(entry).or_default();
+            sum.0 += count;
+            sum.1 += value;
+        }
+        cells = sums.into_iter().collect();
+    }
+    cells.retain(|(_, (count, _))| *count != 0);
+    cells
+}
+
 /// The text of several texts together, without what comes to nothing.
 pub(super) fn sum(texts: &[String]) -> String {
-    let mut month: BTreeMap<Entry, (i64, i64)> = BTreeMap::new();
-    for (entry, (count, value)) in texts.iter().flat_map(|text| read(text)) {
-        let sum = month.entry(entry).or_default();
-        sum.0 += count;
-        sum.1 += value;
-    }
-    let mut text = String::with_capacity(month.len() * 8);
-    for (entry, (count, value)) in month.iter().filter(|(_, (count, _))| *count != 0) {
+    let cells = together(texts.iter().map(String::as_str));
+    let mut text = String::with_capacity(cells.len() * 8);
+    for (entry, (count, value)) in &cells {
         let cell = (entry.day, entry.end, entry.lag_days, entry.currency.as_str());
         write_cell(&mut text, cell, *count, *value);
     }

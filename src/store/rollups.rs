@@ -1,6 +1,6 @@
 //! Roll-ups, and the small values of the `meta` table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{civil::Date, tz::TimeZone};
@@ -61,31 +61,31 @@ impl Store {
         dimension: Option<Dimension>,
     ) -> StoreResult<Vec<CellCount>> {
         let prefix = prefix(from, to, dimension);
-        let rows = sqlx::query("SELECT place, cells FROM rollup WHERE place >= ? AND place < ?")
-            .bind(prefix.as_str())
-            // The character after the slash: everything that begins with the prefix lies before it.
-            .bind(format!("{}0", prefix.trim_end_matches('/')))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(on("read roll-ups"))?;
-        let mut sums: BTreeMap<Cell, (i64, i64)> = BTreeMap::new();
-        for row in &rows {
-            let Some((month, key)) = row.get::<&str, _>(0)[prefix.len()..].split_once('/') else {
-                continue;
-            };
-            for (entry, (count, value)) in month_cells::read(row.get(1)) {
+        let rows = sqlx::query(
+            "SELECT place, cells FROM rollup WHERE place >= ? AND place < ? ORDER BY place",
+        )
+        .bind(prefix.as_str())
+        // The character after the slash: everything that begins with the prefix lies before it.
+        .bind(format!("{}0", prefix.trim_end_matches('/')))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read roll-ups"))?;
+        let mut found = Vec::new();
+        // The rows of a place are its parts, which are added up.
+        for parts in rows.chunk_by(|a, b| a.get::<&str, _>(0) == b.get::<&str, _>(0)) {
+            let place: &str = parts[0].get(0);
+            let Some((month, key)) = place[prefix.len()..].split_once('/') else { continue };
+            let texts = parts.iter().map(|row| row.get::<&str, _>(1));
+            for (entry, (count, value)) in month_cells::together(texts) {
                 let Some(entered) = entry.entered(month) else { continue };
                 let (end, lag_days) = (entry.end, entry.lag_days);
                 let contribution = Contribution { from, to, entered, end, lag_days };
                 let key = key.to_owned();
                 let cell = Cell { dimension, key, contribution, currency: entry.currency };
-                let sum = sums.entry(cell).or_default();
-                sum.0 += count;
-                sum.1 += value;
+                found.push((cell, count, value));
             }
         }
-        let filled = sums.into_iter().filter(|(_, (count, _))| *count != 0);
-        Ok(filled.map(|(cell, (count, value))| (cell, count, value)).collect())
+        Ok(found)
     }
 
     /// Whether the roll-ups are those of the records, with days in this zone. They are not while a

@@ -72,8 +72,8 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
         act_by: civil_day(next_look(check)),
         worth: String::new(),
         lines: lines(check, owner),
-        records: check.records.iter().take(crate::alerts::RECORDS_MAX).cloned().collect(),
-        records_total: check.records.len(),
+        records: check.records.clone(),
+        records_total: check.records_total,
         tells_new_records: false,
         rests_on: (context.sources_of)(stage)
             .into_iter()
