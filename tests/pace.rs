@@ -245,6 +245,33 @@ fn each_step_has_its_own_lag() {
     assert_eq!(from(Metric::Leads), "2026-05-01");
 }
 
+#[test]
+fn a_lag_of_no_step_and_one_that_cannot_be_measured_are_refused() {
+    let error = |lags: &str| {
+        let text = format!(
+            "[[goal]]\nname = \"g\"\nfrom = \"2026-06-01\"\nto = \"2026-07-01\"\nwins = 4\n\
+             [goal.assume]\n{lags}\n"
+        );
+        let document = Document::from_text(std::path::Path::new("plan.toml"), &text, None).unwrap();
+        match plan_file::from_document(&document) {
+            Ok(goals) => lay_out(&goals[0], &Measured::default(), &calendar(), Default::default())
+                .unwrap_err()
+                .to_string(),
+            Err(problems) => problems.to_string(),
+        }
+    };
+    let unused = error("lags = { lead_to_mql = \"2d\" }");
+    assert!(unused.contains("`lead_to_mql` in `lags` is no step of this plan"), "{unused}");
+    assert!(unused.contains("lead_to_opportunity, win_rate"), "{unused}");
+    let unknown = error("sales_cycle = \"actual\"");
+    assert!(unknown.contains("how long `win_rate` takes is to be measured"), "{unknown}");
+    let twice = error("sales_cycle = \"60d\"\nlags = { win_rate = \"50d\" }");
+    assert!(twice.contains("`sales_cycle` is given too"), "{twice}");
+    let wrong = error("sales_cycle = { median = \"90d\", p90 = \"60d\" }");
+    assert!(wrong.contains("must be longer than the median"), "{wrong}");
+    assert!(error("lags = { win_rate = \"soon\" }").contains("a span like"));
+}
+
 /// What enters by the plan is sent forward through its lags, one by one: as many land in the goal as it
 /// asks for, and not many more.
 #[test]

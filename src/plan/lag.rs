@@ -210,12 +210,23 @@ fn landing(created: &Curve, wait: &Wait, window: Period) -> f64 {
 /// whole way stands at its last step.
 ///
 /// # Errors
-/// A lag that is to be measured, where nothing could be.
+/// A lag of a step that the plan does not have, or one that is to be measured where nothing could be.
 pub(super) fn steps(
     goal: &Goal,
     chain: &[Pair],
     measured: &BTreeMap<Pair, MeasuredLag>,
 ) -> Result<Vec<(Pair, Lag)>, PlanError> {
+    let unused = |pair: &&Pair| {
+        let whole = **pair == Pair::WinRate && chain.contains(&Pair::LeadToWon);
+        !chain.contains(pair) && !whole
+    };
+    if let Some(pair) = goal.assume.lags.keys().find(unused) {
+        let used: Vec<&str> = chain.iter().map(|pair| pair.key()).collect();
+        return Err(goal.error(
+            format!("`{}` in `lags` is no step of this plan", pair.key()),
+            format!("its steps are: {}", used.join(", ")),
+        ));
+    }
     let mut at = goal.metric.stage();
     let mut steps = Vec::new();
     for pair in chain.iter().rev() {
