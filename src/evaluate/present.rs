@@ -2,15 +2,15 @@
 //! that have one, that something happened to lately, or that are the newest. The others are counted, so that
 //! a check takes as long with many leads as with few.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::snapshot::load_goals;
+use super::{snapshot::load_goals, tallies::by_lead};
 use crate::alerts::RECORDS_MAX;
 use crate::config::Settings;
 use crate::domain::{
-    Facts, Opportunity, RecordKey,
+    Facts, Lead,
     dimension::Dimension,
     stage::{Metric, Stage},
     unit::Unit,
@@ -49,17 +49,10 @@ pub(super) async fn facts(
         }
     }
     let units: Vec<Unit> = {
-        let mut own: HashMap<RecordKey, Vec<&Opportunity>> = HashMap::new();
-        for deal in facts.opportunities.values() {
-            if let Some(id) = deal.lead.clone() {
-                let key = RecordKey { source: deal.key.source.clone(), id };
-                own.entry(key).or_default().push(deal);
-            }
-        }
-        let unit = |lead| {
-            let lead: &crate::domain::Lead = lead;
-            let deals = own.get(&lead.key).into_iter().flatten().copied();
-            Unit::of_lead(lead, deals, None, zone)
+        let by_lead = by_lead(&facts);
+        let unit = |lead: &Lead| {
+            let own = by_lead.get(&lead.key).into_iter().flatten().copied();
+            Unit::of_lead(lead, own, None, zone)
         };
         facts.leads.values().filter_map(unit).collect()
     };

@@ -108,7 +108,7 @@ async fn not_converted(
             (c.from, c.to) == (from, to) && c.end != End::Converted && cohort.contains(c.entered)
         })
     };
-    let by_lead = by_lead(snapshot);
+    let by_lead = by_lead(&snapshot.facts);
     let kind = kind_of(from);
     if kind == UnitKind::Lead && snapshot.counted {
         let zone = &snapshot.settings.company.zone;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{Snapshot, completeness::objects_of_pair, snapshot::EvaluateError};
 use crate::domain::{
-    Fault, Opportunity, RecordKey,
+    Facts, Fault, Opportunity, RecordKey,
     dimension::Dimension,
     past::Past,
     scope::Scope,
@@ -22,9 +22,9 @@ use crate::rates::{self, RateTable, RatesQuery, Tally, table::Tallies};
 /// The opportunities of each lead.
 pub(super) type ByLead<'a> = HashMap<RecordKey, Vec<&'a Opportunity>>;
 
-pub(super) fn by_lead<'a>(snapshot: &'a Snapshot<'_>) -> ByLead<'a> {
-    let mut by_lead: ByLead<'a> = HashMap::new();
-    for opportunity in snapshot.facts.opportunities.values() {
+pub(super) fn by_lead(facts: &Facts) -> ByLead<'_> {
+    let mut by_lead: ByLead<'_> = HashMap::new();
+    for opportunity in facts.opportunities.values() {
         if let Some(id) = &opportunity.lead {
             let key = RecordKey { source: opportunity.key.source.clone(), id: id.clone() };
             by_lead.entry(key).or_default().push(opportunity);
@@ -75,7 +75,7 @@ async fn entries(
     cut: Timestamp,
 ) -> Result<Vec<Entry>, EvaluateError> {
     let kind = kind_of(from);
-    let by_lead = by_lead(snapshot);
+    let by_lead = by_lead(&snapshot.facts);
     let day = snapshot.settings.company.zone.to_datetime(cut).date();
     let mut entries = Vec::new();
     let mut add = |unit: &Unit, count: i64| {
@@ -281,7 +281,7 @@ pub fn name_rows(snapshot: &Snapshot<'_>, by: Option<Dimension>, table: &mut Rat
 
 /// Records that entered a later stage before an earlier one, as data faults.
 pub fn negative_lag_faults(snapshot: &Snapshot<'_>) -> Vec<Fault> {
-    let by_lead = by_lead(snapshot);
+    let by_lead = by_lead(&snapshot.facts);
     let mut faults = Vec::new();
     for kind in [UnitKind::Lead, UnitKind::Opportunity] {
         for key in keys(snapshot, kind) {
