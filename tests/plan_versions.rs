@@ -179,6 +179,24 @@ async fn an_edit_stands_beside_what_was_approved_first() {
     assert!(!snapshot.unwrap().standing.any);
 }
 
+/// By hand: of 45 wins in a quarter some are there and some will come of what is open; each of the others
+/// needs four opportunities, each of those two leads.
+#[tokio::test]
+async fn what_is_there_and_what_is_open_is_taken_off_what_is_still_needed() {
+    let now = "2027-02-15T00:00:00Z";
+    let (_folder, settings, store) = planned(&plan("0.25", "1000", 90), now).await;
+    let snapshot = Snapshot::load(&settings, &store, instant(now), None).await.unwrap();
+    let rest = feasibility(&snapshot).await.unwrap().remove(0).remainder.unwrap();
+    let won = snapshot.pace().unwrap().iter().find(|row| row.own).unwrap().actual;
+    assert_eq!(rest.there, to_f64(won));
+    assert!(rest.there > 20.0 && rest.from_open > 10.0, "{rest:?}");
+    let left = (90.0 - rest.there - rest.from_open).ceil();
+    let needed = |metric: Metric| to_f64(rest.still_needed[&metric]);
+    assert_eq!(needed(Metric::Wins), left);
+    assert_eq!(needed(Metric::Opportunities), left * 4.0);
+    assert_eq!(needed(Metric::Leads), left * 8.0);
+}
+
 /// Forty clients bought in 2025, thirty of them again in 2026, with ten new ones.
 #[tokio::test]
 async fn clients_and_their_retention_are_measured_and_held_against_the_plan() {

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::output;
-use crate::alerts::message::{exact_money, percent};
+use super::plan_text::number as number_json;
+use crate::alerts::message::{amount, exact_money, percent};
 use crate::alerts::outlook::chance_text;
-use crate::domain::notice::wrap;
-use crate::evaluate::feasibility::{About, Assumed, Feasibility};
+use crate::domain::{notice::wrap, number::to_f64, stage::Metric};
+use crate::evaluate::feasibility::{About, Assumed, Feasibility, Remainder};
 use crate::rates::assumed::Past;
 
 /// The key of an assumption in the plan file; volumes have none.
@@ -83,11 +84,29 @@ pub fn text(feasibility: &Feasibility, currency: &str) -> String {
         _ => "Too little is known for a chance.".into(),
     };
     wrap(&mut out, "  ", &line, output::COLUMNS);
+    if let Some(rest) = &feasibility.remainder {
+        wrap(&mut out, "  ", &remainder(rest, currency), output::COLUMNS);
+    }
     for assumed in &feasibility.assumptions {
         wrap(&mut out, "  ", &format!("{}.", sentence(assumed, currency)), output::COLUMNS);
     }
     out.push('\n');
     out
+}
+
+fn remainder(rest: &Remainder, currency: &str) -> String {
+    let of = |metric: Metric, value: f64| match metric {
+        Metric::Revenue => amount(metric, value, currency),
+        _ => format!("{} {}", amount(metric, value, currency), metric.title()),
+    };
+    let needed = rest.still_needed.iter().rev();
+    let needed: Vec<String> = needed.map(|(metric, n)| of(*metric, to_f64(*n))).collect();
+    format!(
+        "There is {}; what is open will bring about {}. Still needed at the plan's rates: {}.",
+        of(rest.metric, rest.there),
+        of(rest.metric, rest.from_open),
+        needed.join(", ")
+    )
 }
 
 /// The same for programs.
@@ -108,7 +127,18 @@ pub fn json(feasibility: &Feasibility) -> Value {
             "verdict": assumed.verdict,
         })
     };
+    let rest = feasibility.remainder.as_ref().map(|rest| {
+        let needed = rest.still_needed.iter();
+        let needed: serde_json::Map<String, Value> = needed
+            .map(|(metric, n)| (metric.name().to_owned(), number_json(*metric, *n)))
+            .collect();
+        json!({
+            "metric": rest.metric.name(), "there": rest.there, "from_open": rest.from_open,
+            "still_needed": needed,
+        })
+    });
     json!({
+        "remainder": rest,
         "at_planned_volumes": feasibility.at_planned_volumes,
         "at_present_volumes": feasibility.at_present_volumes,
         "assumptions": feasibility.assumptions.iter().map(assumption).collect::<Vec<_>>(),

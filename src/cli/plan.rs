@@ -139,6 +139,7 @@ impl Known<'_> {
                 for goal in &mut goals {
                     let found = goal["name"].as_str().and_then(of);
                     goal["feasibility"] = found.map_or(Value::Null, feasible::json);
+                    goal["still_needed"] = goal["feasibility"]["remainder"]["still_needed"].clone();
                 }
                 let now = global.clock().now();
                 output::json(&json!({"as_of": now, "data_as_of": data_as_of, "goals": goals}))

@@ -13,7 +13,8 @@ use crate::domain::{
 use crate::evaluate::versions::Standing;
 use crate::plan::{GoalPlan, Lag, Pair};
 
-fn number(metric: Metric, value: rust_decimal::Decimal) -> Value {
+/// Money as decimal text, counts as numbers.
+pub fn number(metric: Metric, value: rust_decimal::Decimal) -> Value {
     if metric == Metric::Revenue {
         return decimal_text(value.round_dp(2)).into();
     }

@@ -1,6 +1,8 @@
 //! Whether goals can be reached: their chance at the measured rates, and what the past says of each
 //! assumption.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
@@ -14,6 +16,7 @@ use crate::domain::{
     number::{from_f64, to_f64},
     stage::{Metric, Stage},
 };
+use crate::pacing::PaceRow;
 use crate::plan::{Given, Goal, GoalPlan, Lag, Pair, Provenance};
 use crate::rates::assumed::{self, Past, Verdict};
 use crate::rates::clients::clients;
@@ -28,8 +31,23 @@ pub struct Feasibility {
     pub at_planned_volumes: Option<f64>,
     /// Its chance with the present volumes.
     pub at_present_volumes: Option<f64>,
+    /// What is left of the goal.
+    pub remainder: Option<Remainder>,
     /// What the plan assumes.
     pub assumptions: Vec<Assumed>,
+}
+
+/// What is left of a goal that counts wins or money, and what it still asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remainder {
+    /// Wins, or money.
+    pub metric: Metric,
+    /// What is there.
+    pub there: f64,
+    /// What the open opportunities will still bring.
+    pub from_open: f64,
+    /// The chain for the rest.
+    pub still_needed: BTreeMap<Metric, Decimal>,
 }
 
 /// What an assumption is about.
@@ -75,7 +93,7 @@ pub async fn feasibility(snapshot: &Snapshot<'_>) -> Result<Vec<Feasibility>, Ev
         if plan.goal.part_of.is_some() || plan.goal.period.to <= today {
             continue;
         }
-        let own = |row: &&crate::pacing::PaceRow| row.goal == plan.goal.name && row.own;
+        let own = |row: &&PaceRow| row.goal == plan.goal.name && row.own;
         let prospects = snapshot.prospects.get(&plan.goal.scope);
         let chances = rows.iter().find(own).and_then(|row| {
             let counted = row.forecast.map(|forecast| forecast.probability);
@@ -91,9 +109,27 @@ pub async fn feasibility(snapshot: &Snapshot<'_>) -> Result<Vec<Feasibility>, Ev
         assumptions.extend(retention(snapshot, plan));
         assumptions.extend(volumes(snapshot, plan));
         let goal = plan.goal.name.clone();
-        found.push(Feasibility { goal, at_planned_volumes, at_present_volumes, assumptions });
+        let remainder = rows.iter().find(own).and_then(|row| remainder(plan, row));
+        found.push(Feasibility {
+            goal,
+            at_planned_volumes,
+            at_present_volumes,
+            remainder,
+            assumptions,
+        });
     }
     Ok(found)
+}
+
+fn remainder(plan: &GoalPlan, row: &PaceRow) -> Option<Remainder> {
+    let from_open = row.pipeline.as_ref()?.expected_open;
+    let left = row.goal_value - row.actual - from_f64(from_open)?.round_dp(2);
+    Some(Remainder {
+        metric: row.metric,
+        there: to_f64(row.actual),
+        from_open,
+        still_needed: plan.still_needed(left)?,
+    })
 }
 
 async fn rates(snapshot: &Snapshot<'_>, plan: &GoalPlan) -> Result<Vec<Assumed>, EvaluateError> {

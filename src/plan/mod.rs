@@ -6,6 +6,7 @@ pub mod goal;
 pub mod lag;
 pub mod layout;
 pub mod parts;
+mod remainder;
 pub mod target;
 
 pub use chain::{Assumption, Chain, Measured, PlanError, Provenance};
