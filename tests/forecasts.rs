@@ -11,26 +11,8 @@ use paceline::evaluate::{
     recording::{kept, replayed},
 };
 use paceline::pacing::record::{Made, score};
-use support::{instant, synced};
+use support::{DEALS_AND_PLAN, instant, synced};
 
-const CONFIG: &str = r#"
-[company]
-name = "C"
-time_zone = "UTC"
-[source.crm]
-kind = "csv"
-[[source.crm.file]]
-path = "deals.csv"
-object = "opportunity"
-[source.crm.file.columns]
-id = "id"
-created_at = "created"
-closed_at = "closed"
-outcome = "outcome"
-amount = "amount"
-[plan]
-file = "plan.toml"
-"#;
 const PLAN: &str = "[[goal]]\nname = \"may\"\nfrom = \"2026-05-01\"\nto = \"2026-06-01\"\nwins = 30\n\
                     [goal.assume]\nwin_rate = 0.25\nlead_to_opportunity = 0.5\naverage_deal_value = 1000\n";
 
@@ -53,7 +35,8 @@ async fn a_forecast_is_kept_once_a_week_and_learns_how_its_period_ended() {
     let files = [("deals.csv", deals()), ("plan.toml", PLAN.to_owned())];
     let files: Vec<(&str, &str)> =
         files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let (_folder, settings, store) = synced(CONFIG, &files, instant("2026-04-27T12:00:00Z")).await;
+    let (_folder, settings, store) =
+        synced(DEALS_AND_PLAN, &files, instant("2026-04-27T12:00:00Z")).await;
     let mut days = 0;
     let mut at = instant("2026-04-27T12:00:00Z");
     while at < instant("2026-06-03T00:00:00Z") {
@@ -82,7 +65,7 @@ async fn a_forecast_is_kept_once_a_week_and_learns_how_its_period_ended() {
 async fn earlier_periods_are_forecast_from_what_had_happened_by_then() {
     let now = instant("2026-05-10T00:00:00Z");
     let (_folder, settings, store) =
-        synced(CONFIG, &[("deals.csv", &deals()), ("plan.toml", PLAN)], now).await;
+        synced(DEALS_AND_PLAN, &[("deals.csv", &deals()), ("plan.toml", PLAN)], now).await;
     let mut snapshot = Snapshot::load(&settings, &store, now, None).await.unwrap();
     let before = snapshot.pace().unwrap();
     let found = replayed(&mut snapshot).await.unwrap();

@@ -15,27 +15,8 @@ use paceline::evaluate::{
 use paceline::plan::{Given, Pair};
 use paceline::rates::assumed::Verdict;
 use paceline::store::{Store, plans::PlanVersion};
-use support::{instant, synced, write};
+use support::{DEALS_AND_PLAN, instant, synced, write};
 use tempfile::TempDir;
-
-const CONFIG: &str = r#"
-[company]
-name = "C"
-time_zone = "UTC"
-[source.crm]
-kind = "csv"
-[[source.crm.file]]
-path = "deals.csv"
-object = "opportunity"
-[source.crm.file.columns]
-id = "id"
-created_at = "created"
-closed_at = "closed"
-outcome = "outcome"
-amount = "amount"
-[plan]
-file = "plan.toml"
-"#;
 
 /// Twenty opportunities a week from 2025 on; one in four is won after thirty days, for 900 or 1,100.
 fn deals(until: Date) -> String {
@@ -70,7 +51,7 @@ fn plan(win_rate: &str, value: &str, wins: u32) -> String {
 async fn planned(plan: &str, clock: &str) -> (TempDir, Settings, Store) {
     let now = instant(clock);
     let deals = deals(now.to_zoned(jiff::tz::TimeZone::UTC).date());
-    synced(CONFIG, &[("deals.csv", &deals), ("plan.toml", plan)], now).await
+    synced(DEALS_AND_PLAN, &[("deals.csv", &deals), ("plan.toml", plan)], now).await
 }
 
 const BEFORE: &str = "2026-12-15T00:00:00Z";
@@ -200,7 +181,8 @@ async fn what_is_there_and_what_is_open_is_taken_off_what_is_still_needed() {
 /// Forty clients bought in 2025, thirty of them again in 2026, with ten new ones.
 #[tokio::test]
 async fn clients_and_their_retention_are_measured_and_held_against_the_plan() {
-    let config = CONFIG.replace("amount = \"amount\"", "amount = \"amount\"\nclient = \"client\"");
+    let config =
+        DEALS_AND_PLAN.replace("amount = \"amount\"", "amount = \"amount\"\nclient = \"client\"");
     let mut deals = String::from("id,created,closed,outcome,amount,client\n");
     for n in 0..50 {
         for (year, bought) in [(2025, n < 40), (2026, n >= 10)] {
@@ -228,6 +210,11 @@ async fn clients_and_their_retention_are_measured_and_held_against_the_plan() {
             wins.into(),
             "{:?}",
             snapshot.plans[0].chain.arithmetic
+        );
+        assert_eq!(
+            snapshot.plans[0].still_needed(10_000.into()),
+            None,
+            "renewals are not told apart"
         );
         let found = feasibility(&snapshot).await.unwrap().remove(0);
         if stay == "0.95" {

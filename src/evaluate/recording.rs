@@ -187,9 +187,5 @@ fn rows(snapshot: &Snapshot<'_>, plan: &GoalPlan, clock: Timestamp) -> Vec<PaceR
         .filter_map(|metric| Some((metric, snapshot.completeness.of(objects_of(metric.stage()))?)))
         .collect();
     let actuals = snapshot.actuals(plan.goal.scope.as_ref());
-    let rows = pacing::rows(plan, &[], &actuals, &complete, clock);
-    // What nothing had come of in all its days cannot be forecast.
-    rows.into_iter()
-        .filter(|row| row.metric >= plan.goal.metric || row.metric == Metric::Wins)
-        .collect()
+    pacing::rows(plan, &[], &actuals, &complete, clock)
 }

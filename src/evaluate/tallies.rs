@@ -91,8 +91,9 @@ async fn entries(
     let zone = &snapshot.settings.company.zone;
     // Nor are some dimensions.
     let stored = by.is_none_or(Dimension::is_stored);
-    let known = snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await?;
-    if !stored || (known && !snapshot.counted) {
+    let unsound = snapshot.known_at.is_some() || !snapshot.store.rollups_are_sound(zone).await?;
+    // Where leads are only counted, there is nothing else to work them out from.
+    if !stored || (unsound && !snapshot.counted) {
         for key in keys(snapshot, kind) {
             if let Some(unit) = unit_at(snapshot, &by_lead, kind, key, Some(cut)) {
                 add(&unit, 1);

@@ -13,9 +13,10 @@ use crate::domain::{
 impl GoalPlan {
     /// The chain for the part of a goal that is left, in the goal's own metric: by the plan's rates and deal
     /// value, with what must be added since a part lands outside the goal. None of a goal that counts
-    /// neither wins nor money, and where a number is too large.
+    /// neither wins nor money, where clients that stay carry a part of it (whether their renewals are among
+    /// the deals is not known), and where a number is too large.
     pub fn still_needed(&self, left: Decimal) -> Option<BTreeMap<Metric, Decimal>> {
-        if !self.goal.counts_wins() {
+        if !self.goal.counts_wins() || self.chain.retained.is_some() {
             return None;
         }
         let mut needed = BTreeMap::new();

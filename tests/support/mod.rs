@@ -10,6 +10,26 @@ use paceline::config::{Problems, Settings, document::Document};
 use paceline::store::Store;
 use tempfile::TempDir;
 
+/// A company of which the opportunities and the plan are known.
+pub const DEALS_AND_PLAN: &str = r#"
+[company]
+name = "C"
+time_zone = "UTC"
+[source.crm]
+kind = "csv"
+[[source.crm.file]]
+path = "deals.csv"
+object = "opportunity"
+[source.crm.file.columns]
+id = "id"
+created_at = "created"
+closed_at = "closed"
+outcome = "outcome"
+amount = "amount"
+[plan]
+file = "plan.toml"
+"#;
+
 /// An instant.
 pub fn instant(text: &str) -> Timestamp {
     text.parse().unwrap()
