@@ -7,7 +7,7 @@ use jiff::civil::date;
 use paceline::alerts::{Finding, Status};
 use paceline::config::{document::Document, plan_file};
 use paceline::domain::{BusinessCalendar, Metric, number::to_f64};
-use paceline::evaluate::{Snapshot, alerting::findings, targeting};
+use paceline::evaluate::{Snapshot, finding::findings, targeting};
 use paceline::pacing::{PaceRow, State};
 use paceline::plan::{GoalPlan, Measured, lay_out, parts};
 use proptest::prelude::*;

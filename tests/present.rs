@@ -5,7 +5,7 @@ mod company;
 mod support;
 
 use company::{FIRST_MONDAY, SECOND_MONDAY, World};
-use paceline::evaluate::{Board, Snapshot, alerting};
+use paceline::evaluate::{Board, Snapshot, finding};
 use paceline::pacing::PaceRow;
 use support::instant;
 
@@ -63,8 +63,8 @@ async fn compare(world: &World, clock: &str) {
     for (expected, found) in comparable(&expected).iter().zip(&comparable(&found)) {
         assert_eq!(expected, found, "at {clock}");
     }
-    let (expected, _) = alerting::findings(&whole).await.unwrap();
-    let (found, _) = alerting::findings(&present).await.unwrap();
+    let (expected, _) = finding::findings(&whole).await.unwrap();
+    let (found, _) = finding::findings(&present).await.unwrap();
     assert_eq!(expected.len(), found.len());
     for (expected, found) in expected.iter().zip(&found) {
         let told = |finding: &paceline::alerts::Finding| {

@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use paceline::store::Store;
 use sqlx::{Connection, SqliteConnection};
 
-async fn execute(path: &std::path::Path, sql: &'static str) {
+async fn execute(path: &std::path::Path, sql: &str) {
     let mut connection =
         SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
@@ -38,33 +38,20 @@ async fn a_newer_database_is_refused_with_a_word() {
     assert!(error.contains("newer version of paceline"), "{error}");
 }
 
+/// A file as an older version left it: later migrations have not been run.
+async fn older(path: &std::path::Path, version: i64) {
+    std::fs::write(path, "").unwrap();
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::migrate!("./migrations").run_to(version, &mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_copy_is_kept_before_a_migration() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.db");
-    Store::open(&path).await.unwrap().close().await;
-    // An older file: the last migration has not been run.
-    for sql in [
-        "ALTER TABLE schedule DROP COLUMN run",
-        "ALTER TABLE schedule DROP COLUMN holder",
-        "ALTER TABLE schedule DROP COLUMN lease_until_ms",
-        "ALTER TABLE schedule DROP COLUMN last_success_ms",
-        "ALTER TABLE schedule DROP COLUMN wanted_ms",
-        "DROP TABLE forgotten",
-        "DROP INDEX outbox_finished",
-        "DROP INDEX alert_ended",
-        "DROP INDEX alert_transition_of",
-        "ALTER TABLE lead DROP COLUMN market",
-        "ALTER TABLE opportunity DROP COLUMN market",
-        "ALTER TABLE opportunity DROP COLUMN product",
-        "ALTER TABLE opportunity DROP COLUMN client",
-        "DROP TABLE touch",
-        "DROP TABLE plan_version",
-        "DROP TABLE forecast",
-        "DELETE FROM _sqlx_migrations WHERE version >= 10",
-    ] {
-        execute(&path, sql).await;
-    }
+    older(&path, 9).await;
     Store::open(&path).await.unwrap().close().await;
     let copy = folder.path().join("p.before-9.bak");
     let mode = std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777;
@@ -188,4 +175,31 @@ async fn an_older_change_log_becomes_one_of_what_was_before() {
             (4000, String::new(), full("b"), Some(deleted)),
         ]
     );
+}
+
+#[tokio::test]
+async fn what_an_older_version_told_is_known_to_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.db");
+    older(&path, 13).await;
+    for (id, state, ended) in [(1, "resolved", "5000"), (2, "firing", "NULL")] {
+        let sql = format!(
+            "INSERT INTO alert VALUES ({id}, 'r', 's', '{state}', 'warning', 2, 1000, {ended}, 5000,
+                                       'why', '{{}}', '[\"d-1\"]')"
+        );
+        execute(&path, &sql).await;
+        let sql =
+            format!("INSERT INTO alert_transition VALUES ({id}, {id}, 1000, 'opened', '', 1, '')");
+        execute(&path, &sql).await;
+    }
+    let store = Store::open(&path).await.unwrap();
+    let mut write = store.begin().await.unwrap();
+    let heard = write.heard().await.unwrap();
+    let all = &heard[&(2, "*".to_owned())];
+    assert_eq!((heard.len(), all.level, all.ended), (1, 2, false));
+    assert!(all.records.contains("d-1"));
+    assert_eq!(write.untold_ends().await.unwrap(), []);
+    let row = store.alert(2).await.unwrap().unwrap();
+    assert_eq!((row.thread.as_str(), row.state.as_str()), ("alert:2", "firing"));
+    assert_eq!(store.transitions_of(1).await.unwrap().len(), 1);
 }

@@ -18,7 +18,10 @@ async fn alerts_are_told_once_and_not_at_every_check() {
     let told = first.checked.unwrap().told;
     assert!(told > 0);
     let marketing = world.told("marketing");
-    assert!(marketing.contains("\nBehind plan: opportunities, opportunities Q4: "), "{marketing}");
+    // One message for the goal: what is behind upstream, and what follows from it.
+    assert!(marketing.contains("\nBehind plan: leads, opportunities Q4: "), "{marketing}");
+    assert!(marketing.contains("\nAlso       marketing: 57 opportunities short"), "{marketing}");
+    assert_eq!(marketing.matches("\nBehind plan: ").count(), 1, "{marketing}");
     let again = world.step("2026-11-16T13:10:00Z").await;
     assert_eq!(again.checked.unwrap().told, 0);
     assert_eq!(world.told("marketing"), marketing);

@@ -7,6 +7,7 @@ pub mod message;
 pub mod outlook;
 pub mod rules;
 pub mod settings;
+pub mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ use crate::domain::{
     notice::RecordRef, period::Period, team::Teams,
 };
 use crate::handoff::Ledger;
-use crate::pacing::PaceRow;
+use crate::pacing::{PaceRow, targets::TargetRow};
 use crate::plan::{GoalPlan, Pair};
 use crate::rates::Row;
 use settings::AlertSettings;
@@ -51,6 +52,8 @@ pub enum Audience {
     Team(String),
     /// Every team.
     EveryTeam,
+    /// The owner of opportunities, by the vendor's id.
+    Owner(String),
     /// Whoever runs the daemon.
     Operator,
 }
@@ -82,6 +85,9 @@ pub struct Finding {
     pub severity: Severity,
     /// Who hears of it.
     pub audience: Audience,
+    /// Findings of one group (a goal, a team's hand-offs) are told in one message.
+    #[serde(default)]
+    pub group: String,
     /// The measured value.
     pub value: f64,
     /// What it is held against.
@@ -104,6 +110,9 @@ pub struct Finding {
     pub records_total: usize,
     /// Whether a record that was not told yet is worth a message.
     pub tells_new_records: bool,
+    /// Whether its end is no news.
+    #[serde(default)]
+    pub quiet_end: bool,
     /// The sources that it rests on.
     pub rests_on: BTreeSet<String>,
 }
@@ -147,6 +156,29 @@ pub struct RateCheck {
     pub records_total: usize,
 }
 
+/// What a plan assumes, and what the past says of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// The goal.
+    pub goal: String,
+    /// Its team.
+    pub team: Option<String>,
+    /// The key of the assumption in the plan file.
+    pub key: String,
+    /// The assumption and the past, in a sentence.
+    pub sentence: String,
+    /// As planned.
+    pub planned: f64,
+    /// As measured, where that can be done.
+    pub measured: Option<f64>,
+    /// What follows.
+    pub verdict: crate::rates::assumed::Verdict,
+    /// The goal's first day.
+    pub starts: jiff::civil::Date,
+    /// The day after its last.
+    pub ends: jiff::civil::Date,
+}
+
 /// Everything that rules look at.
 pub struct Context<'a> {
     /// `[alerts]`
@@ -169,6 +201,12 @@ pub struct Context<'a> {
     pub pace: &'a [PaceRow],
     /// The planned rates beside the measured ones.
     pub rates: &'a [RateCheck],
+    /// What the plans assume.
+    pub doubts: &'a [Doubt],
+    /// Mails and positions against what the plan wants of them.
+    pub targets: &'a [TargetRow],
+    /// Data faults by source.
+    pub faults: &'a BTreeMap<String, usize>,
     /// The hand-offs.
     pub ledger: &'a Ledger,
     /// Hand-offs before this instant never alert.
@@ -179,4 +217,40 @@ pub struct Context<'a> {
     pub sources_of: &'a dyn Fn(crate::domain::stage::Stage) -> BTreeSet<String>,
     /// The sources that report activities.
     pub activity_sources: &'a BTreeSet<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A finding of the rule `r` about the scope `s`, with these records.
+    pub fn finding(status: Status, ids: &[&str]) -> Finding {
+        let record = |id: &&str| RecordRef {
+            source: "crm".into(),
+            object: "opportunity".into(),
+            id: (*id).into(),
+            url: None,
+        };
+        Finding {
+            rule: "r".into(),
+            scope: "s".into(),
+            status,
+            severity: Severity::Warning,
+            audience: Audience::EveryTeam,
+            group: "g".into(),
+            value: 0.0,
+            threshold: 0.0,
+            summary: String::new(),
+            task: String::new(),
+            owner: "somebody".into(),
+            act_by: "today".into(),
+            worth: String::new(),
+            lines: Vec::new(),
+            records: ids.iter().map(record).collect(),
+            records_total: ids.len(),
+            tells_new_records: true,
+            quiet_end: false,
+            rests_on: BTreeSet::from(["crm".to_owned()]),
+        }
+    }
 }

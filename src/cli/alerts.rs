@@ -4,7 +4,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{CliError, CliResult, Format, Global, open, output};
+use super::{CliError, CliResult, Format, Global, alert_care, open, output};
 use crate::alerts::{Finding, message::day_time};
 use crate::config::Settings;
 use crate::domain::notice::{Document, wrap};
@@ -31,6 +31,32 @@ enum Action {
         /// Its number.
         id: i64,
     },
+    /// Look after an alert: it is told again if it still goes on then, and at once where it gets worse.
+    #[command(visible_alias = "acknowledge")]
+    Ack {
+        /// Its number.
+        id: i64,
+        /// Who looks after it.
+        #[arg(long)]
+        by: String,
+        /// What is done about it.
+        #[arg(long, alias = "reason")]
+        why: String,
+        /// Until when: a day, or a span like 3d or 4h.
+        #[arg(long, default_value = "7d")]
+        until: String,
+    },
+    /// Not to hear of something for a while; it is still checked and kept.
+    Silence(alert_care::Silencing),
+    /// The silences that hold.
+    Silences,
+    /// End a silence.
+    Unsilence {
+        /// Its number.
+        id: i64,
+    },
+    /// What the last checks found, and why nothing was sent.
+    Why(alert_care::Why),
     /// Sends a test message over every way of a team (or of the operator).
     Test {
         /// The team; the operator when absent.
@@ -44,6 +70,13 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     match args.command.as_ref().unwrap_or(&Action::List { all: false }) {
         Action::List { all } => list(global, &settings, *all).await,
         Action::Show { id } => show(global, &settings, *id).await,
+        Action::Ack { id, by, why, until } => {
+            alert_care::acknowledge(global, &settings, *id, (by, why), until).await
+        }
+        Action::Silence(silencing) => alert_care::silence(global, &settings, silencing).await,
+        Action::Silences => alert_care::silences(global, &settings).await,
+        Action::Unsilence { id } => alert_care::unsilence(global, &settings, *id).await,
+        Action::Why(why) => alert_care::why(global, &settings, why).await,
         Action::Test { team } => test(global, &settings, team.as_deref()).await,
     }
 }
@@ -53,10 +86,18 @@ async fn list(global: &Global, settings: &Settings, all: bool) -> CliResult {
     let now = global.clock().now();
     let mut rows = store.alerts_between(Timestamp::UNIX_EPOCH, now).await?;
     rows.retain(|row| all || row.state != "resolved");
+    let silences = store.silences_after(now).await?;
     let data_as_of = data_as_of(&store, settings, now).await?;
     match global.format {
         Format::Json => {
-            let alerts: Vec<Value> = rows.iter().map(alert_json).collect();
+            let alerts: Vec<Value> = rows
+                .iter()
+                .map(|row| {
+                    let mut alert = alert_json(row);
+                    alert["silenced"] = alert_care::silenced(&silences, row, now).into();
+                    alert
+                })
+                .collect();
             output::json(&json!({"as_of": now, "data_as_of": data_as_of, "alerts": alerts}))
         }
         Format::Csv => table(settings, &rows).csv(),
@@ -103,6 +144,7 @@ fn alert_json(row: &AlertRow) -> Value {
         "owner": finding.map(|f| f.owner.as_str()),
         "act_by": finding.map(|f| f.act_by.as_str()),
         "reason": row.reason,
+        "acknowledged": row.ack.as_deref().and_then(|ack| serde_json::from_str::<Value>(ack).ok()),
         "records": finding.map(|f| f.records.as_slice()).unwrap_or_default(),
         "records_total": finding.map(|f| f.records_total),
     })
@@ -142,11 +184,31 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
     for (label, line) in &finding.lines {
         wrap(&mut out, &format!("{label:<10} "), line, output::COLUMNS);
     }
+    let line = |label: &str, text: &str| {
+        let mut out = String::new();
+        wrap(&mut out, &format!("{label:<10} "), text, output::COLUMNS);
+        out
+    };
+    out.push_str(&line("Stands so", &row.reason));
+    for silence in store.silences_after(global.clock().now()).await? {
+        if silence.holds(global.clock().now()) && silence.covers(&row.rule, &row.scope) {
+            out.push_str(&line("Silence", &alert_care::sentence(&silence, zone)));
+        }
+    }
+    let heard = store.heard_of(id).await?;
+    let heard: Vec<String> = heard
+        .iter()
+        .map(|(who, at)| format!("{} {}", who.replace('*', "everybody"), day_time(*at, zone)))
+        .collect();
+    let heard = if heard.is_empty() { "nobody yet".to_owned() } else { heard.join(", ") };
+    out.push_str(&line("Told", &heard));
     out.push_str("\nHistory\n");
     for step in store.transitions_of(id).await? {
         let told = if step.sent { "told" } else { "not told" };
         let at = day_time(step.at, zone);
-        out.push_str(&format!("  {at}  {} ({told}): {}\n", step.kind, step.reason));
+        let lead = format!("  {at}  ");
+        let text = format!("{} ({told}): {}", step.kind, step.reason);
+        wrap(&mut out, &lead, text.trim_end_matches(": "), output::COLUMNS);
     }
     out.push_str(&records_heading(&finding));
     for record in &finding.records {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{CliError, CliResult, Global, feasible, output};
+use super::{CliError, CliResult, Global, output};
 use crate::config::{Secret, Settings, plan_file::load_targets};
 use crate::domain::notice::wrap;
+use crate::evaluate::assumption;
 use crate::evaluate::{EvaluateError, Snapshot, feasibility::feasibility, snapshot::load_goals};
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
@@ -127,7 +128,7 @@ async fn doubts(
     let mut doubts = Vec::new();
     for found in feasibility(&snapshot).await? {
         for assumed in found.assumptions.iter().filter(|one| one.verdict.is_doubtful()) {
-            let text = feasible::sentence(assumed, &settings.company.currency);
+            let text = assumption::sentence(assumed, &settings.company.currency);
             doubts.push(format!("goal {}: {text}", found.goal));
         }
     }

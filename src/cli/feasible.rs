@@ -4,69 +4,11 @@ use serde_json::{Value, json};
 
 use super::output;
 use super::plan_text::number as number_json;
-use crate::alerts::message::{amount, exact_money, percent};
+use crate::alerts::message::amount;
 use crate::alerts::outlook::chance_text;
 use crate::domain::{notice::wrap, number::to_f64, stage::Metric};
+use crate::evaluate::assumption::{key, sentence};
 use crate::evaluate::feasibility::{About, Assumed, Feasibility, Remainder};
-use crate::rates::assumed::Past;
-
-/// The key of an assumption in the plan file; volumes have none.
-fn key(about: About) -> String {
-    match about {
-        About::Rate(pair) => pair.key().to_owned(),
-        About::DealValue => "average_deal_value".into(),
-        About::SalesCycle => "sales_cycle".into(),
-        About::Retention => "retention_rate".into(),
-        About::Volume(metric) => format!("{}_per_business_day", metric.name()),
-    }
-}
-
-fn number(about: About, value: f64, currency: &str) -> String {
-    match about {
-        About::Rate(_) | About::Retention => percent(value),
-        About::DealValue => exact_money(value, currency),
-        About::SalesCycle => format!("{value:.0} days"),
-        About::Volume(metric) => format!("{value:.1} {} a business day", metric.title()),
-    }
-}
-
-/// What the past says of an assumption, in a sentence.
-pub fn sentence(assumed: &Assumed, currency: &str) -> String {
-    let of = |value: f64| number(assumed.about, value, currency);
-    let title = match assumed.about {
-        About::Rate(pair) => format!("{} ", pair.title()),
-        About::DealValue => "deal value ".into(),
-        About::SalesCycle => "sales cycle ".into(),
-        About::Retention => "retention of clients ".into(),
-        About::Volume(_) => String::new(),
-    };
-    let mut text = format!("{title}{}: {}", of(assumed.planned), assumed.verdict.title());
-    let Some(past) = assumed.past else {
-        text.push_str(", too few are known");
-        return text;
-    };
-    text.push_str("; ");
-    text.push_str(&match assumed.about {
-        About::Volume(_) => {
-            format!("{} now, {} in the busiest month", of(past.value), of(past.high))
-        }
-        About::SalesCycle => {
-            format!("half of the wins take {}", interval(assumed, &past, currency))
-        }
-        _ => format!("measured {}", interval(assumed, &past, currency)),
-    });
-    if let Some((from, best)) = past.best.filter(|_| past.quarters > 1) {
-        text.push_str(&format!("; the best quarter, from {}, had {}", from, of(best)));
-    }
-    text
-}
-
-fn interval(assumed: &Assumed, past: &Past, currency: &str) -> String {
-    let of = |value: f64| number(assumed.about, value, currency);
-    let within = assumed.window_days.map_or(String::new(), |days| format!(" within {days} days"));
-    let (low, high, many) = (of(past.low), of(past.high), past.of);
-    format!("{} ({low} to {high}) of {many}{within}", of(past.value))
-}
 
 /// The goal's chance and what the plan assumes.
 pub fn text(feasibility: &Feasibility, currency: &str) -> String {

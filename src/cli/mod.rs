@@ -1,5 +1,6 @@
 //! The commands: one file each. Data goes to stdout, everything else to stderr.
 
+mod alert_care;
 mod alerts;
 mod attribution;
 mod backup;

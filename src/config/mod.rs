@@ -3,6 +3,7 @@
 //! Reading notes every problem with its file, line and mend, and returns them all at once. Values
 //! leave here parsed: a zone is a zone, a window is a number of days.
 
+mod alert_rules;
 pub mod alerts;
 pub mod api;
 pub mod company;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub email: Option<Email>,
     /// `[operator]`
     pub operator: Sinks,
+    /// `[escalation]`: the ways to whoever hears of what a team did not mend.
+    pub escalation: Sinks,
     /// `[digest]`
     pub digest: Digest,
     /// `[alerts]`
@@ -116,6 +119,11 @@ impl Settings {
         let company = company::read(&root);
         let network = read_network(&root);
         let database = read_database(&root, document);
+        let mut alerts = alerts::read(&root);
+        let escalation = root.table("escalation").map(|table| {
+            alerts::read_escalation(&table, &mut alerts.escalation);
+            sinks::read_only(&table)
+        });
         let settings = Settings {
             file: document.file.clone(),
             currency: read_currency(&root, &company),
@@ -127,7 +135,8 @@ impl Settings {
             email: sinks::read_email(&root, &network),
             operator: root.table("operator").map(|t| sinks::read_only(&t)).unwrap_or_default(),
             digest: read_digest(&root),
-            alerts: alerts::read(&root),
+            alerts,
+            escalation: escalation.unwrap_or_default(),
             http: upkeep::read_http(&root),
             backup: upkeep::read_backup(&root, &database),
             retention: upkeep::read_retention(&root),

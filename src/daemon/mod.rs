@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::alerts::settings::Delivery;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::evaluate::alerting;
@@ -161,7 +162,12 @@ pub async fn step(
     once: bool,
     progress: &Progress,
 ) -> Result<Step, StoreError> {
-    step_on(&Ground::new(settings, store, *clock, Arc::clone(progress)), once).await
+    let mut settings = settings.clone();
+    // Somebody asks now, and does not want to wait for the team's hours, unless the file says so.
+    if once && settings.alerts.delivery == Delivery::DaemonWaits {
+        settings.alerts.delivery = Delivery::Always;
+    }
+    step_on(&Ground::new(&settings, store, *clock, Arc::clone(progress)), once).await
 }
 
 /// As [`step`], on a ground that is at hand.

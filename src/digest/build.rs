@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{Action, AlertLine, Digest, FollowupLine, Followups, GoalLine, RateLine, Week};
 use crate::alerts::message::{amount, civil_day, count_text, day_time_zone, percent};
 use crate::alerts::outlook::forecast_text;
-use crate::alerts::{Finding, RateCheck, Status};
+use crate::alerts::{Finding, RateCheck, Status, rules::unowned_opportunity};
 use crate::domain::{Facts, Fault, number::to_f64, period::Period, stage::Metric};
 use crate::handoff::{HandOff, Ledger, Verdict, summarise, summary::duration_text};
 use crate::pacing::PaceRow;
@@ -120,7 +120,10 @@ fn actions(parts: &Parts<'_>) -> Vec<Action> {
         })
         .collect();
     let unowned = parts.now.ledger.unowned.len();
-    if unowned > 0 {
+    let is_told = parts.findings.iter().any(|finding| {
+        finding.rule == unowned_opportunity::NAME && matches!(finding.status, Status::Breach(_))
+    });
+    if unowned > 0 && !is_told {
         let what = match unowned {
             1 => "1 opportunity has no owner".to_owned(),
             n => format!("{n} opportunities have no owner"),

@@ -5,28 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Snapshot, completeness::objects_of, rate_checks::rate_checks, recording,
+    Snapshot,
+    finding::{findings, unchecked_rules},
+    recording,
     snapshot::EvaluateError,
+    telling,
 };
 use crate::alerts::{
-    Context, Finding, SourceView,
-    lifecycle::{Kind, OpenAlert, Transition, decide},
-    message,
-    rules::{find_all, pace_behind, rate_below_plan, source_stale::stale_sources},
+    Audience, Finding, Status,
+    lifecycle::{Ack, Check, Kind, OpenAlert, State, Transition, decide},
+    telling::{House, Standing, Telling, tell},
 };
-use crate::domain::Object;
-use crate::outbox::address::audience_ways;
+use crate::outbox::link::Signer;
 use crate::store::{
     StoreError, Write,
     alerts::{AlertRow, TransitionRow},
+    checks::CheckRow,
 };
+
+/// An end that could not be told for so long is no news any more.
+const END_HOURS_MAX: i64 = 7 * 24;
 
 /// What a check did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Scopes that were looked at.
     pub findings: usize,
-    /// Transitions that people hear of.
+    /// Alerts of which somebody hears.
     pub told: usize,
     /// Messages that were put into the outbox.
     pub messages: usize,
@@ -40,98 +45,226 @@ pub struct Checked {
 /// See [`EvaluateError`]; nothing is written then.
 pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
     let (findings, stale) = findings(snapshot).await?;
-    let now = snapshot.clock;
-    let mut checked = Checked { findings: findings.len(), stale, ..Checked::default() };
+    let people = telling::people(snapshot, &findings).await?;
+    let silences = snapshot.store.silences_after(snapshot.clock).await?;
+    let signer = match snapshot.settings.http.public_url {
+        Some(_) => Some(Signer::of(snapshot.store).await?),
+        None => None,
+    };
+    let alerts = &snapshot.settings.alerts;
+    let house = House {
+        people: &people,
+        silences: &silences,
+        now: snapshot.clock,
+        shadow: alerts.shadow,
+        critical_passes: alerts.critical_passes,
+    };
     let mut write = snapshot.store.begin().await?;
-    let rows: BTreeMap<i64, AlertRow> =
-        write.open_alerts().await?.into_iter().map(|row| (row.id, row)).collect();
-    let open: Vec<OpenAlert> = rows.values().filter_map(open_alert).collect();
-    for transition in decide(&open, &findings, &checked.stale, &unchecked_rules(snapshot)) {
-        let row = transition.alert.and_then(|id| rows.get(&id));
-        let id = write.put_alert(&alert_row(row, &transition, now)).await?;
-        if transition.kind == Kind::Unchanged {
-            continue;
-        }
-        let told = transition.kind.is_told() && !snapshot.settings.alerts.shadow;
-        let note = TransitionRow {
-            alert: id,
-            at: now,
-            kind: transition.kind.name().to_owned(),
-            reason: transition.reason.clone(),
-            sent: told,
-            finding: serde_json::to_string(&transition.finding).unwrap_or_default(),
-        };
-        let number = write.note_transition(&note).await?;
-        if told {
-            let since = row.map_or(now, |row| row.since);
-            checked.told += 1;
-            checked.messages += send(snapshot, &mut write, &transition, id, number, since).await?;
-        }
+    let after = follow(snapshot, &mut write, &findings, &stale).await?;
+    let heard = write.heard().await?;
+    let told = tell(&after.standings, &heard, &house);
+    let messages = telling::send(
+        snapshot,
+        &mut write,
+        &told.messages,
+        &after.standings,
+        &heard,
+        signer.as_ref(),
+    )
+    .await?;
+    for (index, who, news) in &told.digest_only {
+        let standing = &after.standings[*index];
+        let (name, now) = (who.name(), snapshot.clock);
+        telling::remember(&mut write, standing, &name, *news, &heard, 0, now).await?;
     }
+    let told_of: BTreeSet<usize> =
+        told.messages.iter().flat_map(|m| m.parts.iter().map(|(index, _)| *index)).collect();
+    note_transitions(&mut write, &after, &told_of, snapshot.clock).await?;
+    note_checks(snapshot, &mut write, &findings, &stale, &after, &told).await?;
     recording::keep(snapshot, &mut write).await?;
     write.commit().await?;
-    Ok(checked)
+    Ok(Checked { findings: findings.len(), told: told_of.len(), messages, stale })
 }
 
-/// The rules that rest on a plan, where a goal cannot be worked out or a source was never read.
-fn unchecked_rules(snapshot: &Snapshot<'_>) -> BTreeSet<&'static str> {
-    let whole = snapshot.plan_errors.is_empty() && snapshot.data_as_of_all().is_some();
-    let of_plan = [pace_behind::NAME, rate_below_plan::NAME];
-    of_plan.into_iter().filter(|_| !whole).collect()
+/// The alerts after a check, and what happened to them.
+struct After {
+    standings: Vec<Standing>,
+    /// By place in the list of standings.
+    transitions: BTreeMap<usize, Transition>,
 }
 
-/// What the rules find, and the sources that are too old to rest on.
-///
-/// # Errors
-/// See [`EvaluateError`].
-pub async fn findings(
+/// Decides what follows for each alert, and stores it.
+async fn follow(
     snapshot: &Snapshot<'_>,
-) -> Result<(Vec<Finding>, BTreeSet<String>), EvaluateError> {
-    let views = source_views(snapshot);
-    let context = Context {
-        settings: &snapshot.settings.alerts,
-        clock: snapshot.clock,
-        calendar: &snapshot.settings.company.hours,
-        currency: &snapshot.settings.currency,
-        channels: &snapshot.settings.channels,
-        teams: &snapshot.teams,
-        facts: &snapshot.facts,
-        plans: &snapshot.plans,
-        pace: &snapshot.pace_known(),
-        rates: &rate_checks(snapshot).await?,
-        ledger: &snapshot.ledger().await?,
-        alerts_since: alerts_since(snapshot),
-        sources: &views,
-        sources_of: &|stage| snapshot.completeness.sources_of(objects_of(stage)),
-        activity_sources: &snapshot.completeness.sources_of(&[Object::Activity]),
+    write: &mut Write,
+    findings: &[Finding],
+    stale: &BTreeSet<String>,
+) -> Result<After, StoreError> {
+    let now = snapshot.clock;
+    let rows: BTreeMap<i64, AlertRow> =
+        write.open_alerts().await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut ended = write.untold_ends().await?;
+    let open: Vec<OpenAlert> = rows.values().filter_map(open_alert).collect();
+    let check = Check {
+        now,
+        stale_sources: stale,
+        unchecked_rules: &unchecked_rules(snapshot),
+        patience: &snapshot.settings.alerts.patience,
     };
-    let stale = stale_sources(&context);
-    Ok((find_all(&context), stale))
+    let mut threads: BTreeMap<String, String> = BTreeMap::new();
+    for alert in &open {
+        if let Some(row) = rows.get(&alert.id) {
+            threads.entry(alert.finding.group.clone()).or_insert_with(|| row.thread.clone());
+        }
+    }
+    let mut after = After { standings: Vec::new(), transitions: BTreeMap::new() };
+    for transition in decide(&open, findings, &check) {
+        let known = transition.alert.and_then(|id| rows.get(&id));
+        let group = transition.finding.group.clone();
+        let mut row = alert_row(known, &transition, now);
+        if known.is_none() && !group.is_empty() {
+            row.thread = threads.get(&group).cloned().unwrap_or_default();
+        }
+        row.id = write.put_alert(&row).await?;
+        if row.thread.is_empty() {
+            row.thread = format!("alert:{}", row.id);
+        }
+        threads.entry(group).or_insert_with(|| row.thread.clone());
+        // It comes back before everybody heard that it was over: to them it never was.
+        let before = ended.iter().position(|old| old.rule == row.rule && old.scope == row.scope);
+        if let Some(place) = before.filter(|_| known.is_none()) {
+            write.hand_over_heard(ended.remove(place).id, row.id).await?;
+        }
+        let standing = standing(snapshot, &row, transition.finding.clone(), transition.state);
+        after.transitions.insert(after.standings.len(), transition);
+        after.standings.push(standing);
+    }
+    for row in ended {
+        let age_hours = row.ended.map_or(0, |at| (now.as_second() - at.as_second()) / 3_600);
+        if age_hours > END_HOURS_MAX {
+            write.let_end_rest(row.id).await?;
+        } else if let Ok(finding) = serde_json::from_str(&row.finding) {
+            after.standings.push(standing(snapshot, &row, finding, State::Resolved));
+        }
+    }
+    Ok(after)
 }
 
-fn source_views(snapshot: &Snapshot<'_>) -> BTreeMap<String, SourceView> {
-    let view = |(name, source): (&String, &crate::config::source::Source)| {
-        let state = snapshot.states.get(name).cloned().unwrap_or_default();
-        let complete_to = snapshot.completeness.complete_to.get(name).copied().flatten();
-        let view = SourceView {
-            complete_to,
-            tried: state.last_attempt.is_some(),
-            last_error: state.last_error,
-            place: source.place.clone(),
+fn standing(snapshot: &Snapshot<'_>, row: &AlertRow, finding: Finding, state: State) -> Standing {
+    let escalation = &snapshot.settings.alerts.escalation;
+    let team = match &finding.audience {
+        Audience::Team(team) => Some(team.as_str()),
+        _ => None,
+    };
+    let hours = snapshot.teams.hours_of(team, &snapshot.settings.company.hours);
+    Standing {
+        alert: row.id,
+        thread: row.thread.clone(),
+        state,
+        level: usize::try_from(row.level).unwrap_or(0),
+        since: row.since,
+        reason: row.reason.clone(),
+        reminded: row.reminded,
+        escalates: escalation.rules.contains(&row.rule)
+            && state == State::Firing
+            && hours.due(row.since, escalation.after) <= snapshot.clock,
+        finding,
+    }
+}
+
+async fn note_transitions(
+    write: &mut Write,
+    after: &After,
+    told: &BTreeSet<usize>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (index, standing) in after.standings.iter().enumerate() {
+        let transition = after.transitions.get(&index);
+        let sent = told.contains(&index);
+        let (kind, reason) = match transition.filter(|t| t.kind != Kind::Unchanged) {
+            Some(transition) => (transition.kind.name(), transition.reason.clone()),
+            None if sent => ("told", "it was told".to_owned()),
+            None => continue,
         };
-        (name.clone(), view)
-    };
-    snapshot.settings.sources.iter().map(view).collect()
+        let finding = serde_json::to_string(&standing.finding).unwrap_or_default();
+        let (alert, kind) = (standing.alert, kind.to_owned());
+        let row = TransitionRow { alert, at: now, kind, reason, sent, finding };
+        write.note_transition(&row).await?;
+    }
+    Ok(())
 }
 
-/// Hand-offs before this are older than the daemon: they get verdicts and never alerts.
-fn alerts_since(snapshot: &Snapshot<'_>) -> Timestamp {
-    let zone = &snapshot.settings.company.zone;
-    let first = snapshot.states.values().filter_map(|state| state.first_complete).min();
-    let day =
-        snapshot.settings.handoff.since.or_else(|| first.map(|at| zone.to_datetime(at).date()));
-    day.and_then(|day| day.to_zoned(zone.clone()).ok())
-        .map_or(snapshot.clock, |midnight| midnight.timestamp())
+/// Keeps each check with what followed from it, or why nothing did.
+async fn note_checks(
+    snapshot: &Snapshot<'_>,
+    write: &mut Write,
+    findings: &[Finding],
+    stale: &BTreeSet<String>,
+    after: &After,
+    told: &Telling,
+) -> Result<(), StoreError> {
+    let (now, day) = (snapshot.clock, telling::day_of(snapshot));
+    for finding in findings {
+        let place = after.standings.iter().position(|standing| {
+            standing.finding.rule == finding.rule && standing.finding.scope == finding.scope
+        });
+        let stopped: Vec<&str> = finding.rests_on.intersection(stale).map(String::as_str).collect();
+        let outcome = match place {
+            _ if !stopped.is_empty() => {
+                format!("held back: no complete data from {}", stopped.join(", "))
+            }
+            Some(place) => outcome(&after.standings[place], place, told),
+            None => match &finding.status {
+                Status::Ended(reason) => reason.clone(),
+                Status::Holding => "between its two thresholds".into(),
+                _ => "well".into(),
+            },
+        };
+        let status = match finding.status {
+            Status::Breach(step) => format!("step {step}"),
+            Status::Holding => "holding".into(),
+            Status::Clear => "clear".into(),
+            Status::Ended(_) => "ended".into(),
+        };
+        let row = CheckRow {
+            rule: finding.rule.clone(),
+            scope: finding.scope.clone(),
+            day,
+            first: now,
+            last: now,
+            checks: 1,
+            status,
+            outcome,
+            value: finding.value,
+            lowest: finding.value,
+            highest: finding.value,
+            threshold: finding.threshold,
+            summary: finding.summary.clone(),
+        };
+        write.note_check(&row).await?;
+    }
+    Ok(())
+}
+
+fn outcome(standing: &Standing, place: usize, told: &Telling) -> String {
+    let state = standing.state.name();
+    let to: Vec<String> = told
+        .messages
+        .iter()
+        .filter(|message| message.parts.iter().any(|(index, _)| *index == place))
+        .map(|message| message.to.name())
+        .collect();
+    if !to.is_empty() {
+        return format!("{state}, told to {}", to.join(", "));
+    }
+    if told.digest_only.iter().any(|(index, _, _)| *index == place) {
+        return format!("{state}, left to the digest: the week's messages are used up");
+    }
+    match told.held.iter().find(|(index, _)| *index == place) {
+        Some((_, reason)) => format!("{state}, waits: {reason}"),
+        None if standing.state == State::Pending => format!("{state}: {}", standing.reason),
+        None => format!("{state}, nothing new to tell"),
+    }
 }
 
 fn open_alert(row: &AlertRow) -> Option<OpenAlert> {
@@ -139,26 +272,16 @@ fn open_alert(row: &AlertRow) -> Option<OpenAlert> {
         id: row.id,
         rule: row.rule.clone(),
         scope: row.scope.clone(),
-        stale: row.state == "stale",
+        state: State::of(&row.state)?,
         level: usize::try_from(row.level).unwrap_or(0),
-        told: row.told.iter().cloned().collect(),
+        streak: usize::try_from(row.streak).unwrap_or(0),
+        ack: row.ack.as_deref().and_then(|ack| serde_json::from_str::<Ack>(ack).ok()),
         finding: serde_json::from_str(&row.finding).ok()?,
     })
 }
 
 fn alert_row(known: Option<&AlertRow>, transition: &Transition, now: Timestamp) -> AlertRow {
     let finding = &transition.finding;
-    let state = match transition.kind {
-        Kind::Stale => "stale",
-        Kind::Resolved => "resolved",
-        Kind::Unchanged => known.map_or("firing", |row| row.state.as_str()),
-        _ => "firing",
-    };
-    let mut told: BTreeSet<String> =
-        known.map(|row| row.told.iter().cloned().collect()).unwrap_or_default();
-    if transition.kind.is_told() {
-        told.extend(transition.new_records.iter().cloned());
-    }
     let reason = match (&transition.reason, known) {
         (reason, Some(row)) if reason.is_empty() => row.reason.clone(),
         (reason, _) => reason.clone(),
@@ -167,44 +290,24 @@ fn alert_row(known: Option<&AlertRow>, transition: &Transition, now: Timestamp) 
         id: known.map_or(0, |row| row.id),
         rule: finding.rule.clone(),
         scope: finding.scope.clone(),
-        state: state.to_owned(),
+        state: transition.state.name().to_owned(),
         severity: finding.severity.name().to_owned(),
         level: transition.level as i64,
         since: known.map_or(now, |row| row.since),
-        ended: (transition.kind == Kind::Resolved).then_some(now),
+        ended: (transition.state == State::Resolved).then_some(now),
         changed: now,
         reason,
         // What ended is remembered as it was, and not as the nothing that is left of it.
         finding: match known {
-            Some(row) if transition.kind == Kind::Resolved => row.finding.clone(),
+            Some(row) if transition.state == State::Resolved => row.finding.clone(),
             _ => serde_json::to_string(finding).unwrap_or_default(),
         },
-        told: told.into_iter().collect(),
+        thread: known.map(|row| row.thread.clone()).unwrap_or_default(),
+        streak: transition.streak as i64,
+        ack: transition.ack.as_ref().and_then(|ack| serde_json::to_string(ack).ok()),
+        reminded: match transition.kind {
+            Kind::AckEnded => Some(now),
+            _ => known.and_then(|row| row.reminded),
+        },
     }
-}
-
-async fn send(
-    snapshot: &Snapshot<'_>,
-    write: &mut Write,
-    transition: &Transition,
-    alert: i64,
-    number: i64,
-    since: Timestamp,
-) -> Result<usize, StoreError> {
-    let zone = &snapshot.settings.company.zone;
-    let data_as_of = transition
-        .finding
-        .rests_on
-        .iter()
-        .filter_map(|source| snapshot.completeness.complete_to.get(source).copied().flatten())
-        .min()
-        .or_else(|| snapshot.data_as_of_all());
-    let document = message::document(transition, alert, since, data_as_of, snapshot.clock, zone);
-    let ways = audience_ways(snapshot.settings, &transition.finding.audience);
-    for (sink, address) in &ways {
-        let thread = format!("alert:{alert}");
-        let key = format!("{thread}:{number}:{sink}:{address}");
-        write.enqueue(&thread, &key, sink, address, &document, snapshot.clock).await?;
-    }
-    Ok(ways.len())
 }

@@ -1,11 +1,11 @@
 //! Building the digest of a week: what was known at its time, beside what was known a week before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, ToSpan};
 
 use super::{
-    Snapshot, alerting::findings, rate_checks::rate_checks, snapshot::EvaluateError, tallies,
+    Snapshot, finding::findings, rate_checks::rate_checks, snapshot::EvaluateError, tallies,
     targeting,
 };
 use crate::alerts::{Finding, RateCheck, lifecycle::Kind};
@@ -216,6 +216,9 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
     let rows = snapshot.store.alerts_between(from, snapshot.clock).await?;
     // What was said about it last at that time; later figures are another digest's.
     let history = snapshot.store.transitions_between(Timestamp::UNIX_EPOCH, snapshot.clock).await?;
+    let begun: BTreeSet<i64> =
+        history.iter().filter(|step| step.kind == Kind::Opened.name()).map(|s| s.alert).collect();
+    let here_only = snapshot.store.told_by_digest(from, snapshot.clock).await?;
     let said: BTreeMap<i64, Finding> = history
         .iter()
         .filter(|step| step.kind != Kind::Resolved.name())
@@ -223,7 +226,8 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
         .collect();
     let mut lines = Vec::new();
     for row in rows {
-        let Some(finding) = said.get(&row.id) else { continue };
+        // What was well again before it was sure never was an alert.
+        let Some(finding) = said.get(&row.id).filter(|_| begun.contains(&row.id)) else { continue };
         let since = crate::alerts::message::day(row.since, zone);
         let ended = row.ended.filter(|at| *at <= snapshot.clock);
         let (what, detail) = match ended {
@@ -233,6 +237,11 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
             }
             None if row.since >= from => ("opened", format!("since {since}")),
             None => ("open", format!("since {since}")),
+        };
+        let detail = if here_only.contains(&row.id) {
+            format!("{detail}; told here only, the week's messages were used up")
+        } else {
+            detail
         };
         lines.push(AlertLine {
             id: row.id,

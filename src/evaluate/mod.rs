@@ -2,13 +2,16 @@
 //!
 //! Reading is one thing and writing another: what changes is written in one transaction.
 
+pub mod acting;
 pub mod alerting;
+pub mod assumption;
 pub mod attributing;
 pub mod board;
 pub mod completeness;
 pub mod diagnosing;
 pub mod digesting;
 pub mod feasibility;
+pub mod finding;
 pub mod forecasting;
 pub mod measuring;
 mod present;
@@ -20,6 +23,7 @@ pub mod recording;
 pub mod snapshot;
 pub mod tallies;
 pub mod targeting;
+mod telling;
 pub mod versions;
 
 pub use board::Board;

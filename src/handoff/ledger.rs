@@ -85,6 +85,8 @@ pub struct HandOff {
     pub due_at: Timestamp,
     /// The first touch.
     pub first_touch_at: Option<Timestamp>,
+    /// When it was given back to marketing.
+    pub returned_at: Option<Timestamp>,
     /// How it stands.
     pub verdict: Verdict,
     /// Business seconds from the hand-off to the first touch.
@@ -217,6 +219,7 @@ fn judge(
         handed_off_at,
         due_at,
         first_touch_at,
+        returned_at: episode.returned_at.filter(|at| *at <= input.clock),
         verdict,
         touched_secs: first_touch_at.map(|touch| hours.seconds_open(handed_off_at, touch)),
         late_secs: match verdict {

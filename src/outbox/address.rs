@@ -1,10 +1,7 @@
 //! Who is reached over which ways. The outbox keeps keys of the configuration, never secrets.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
-use crate::alerts::Audience;
 use crate::config::{
     Settings,
     sinks::{Sinks, Slack},
@@ -29,22 +26,6 @@ pub fn ways(owner: &str, sinks: &Sinks) -> Vec<Way> {
 pub fn team_ways(settings: &Settings, name: &str) -> Vec<Way> {
     let sinks = settings.teams.get(name).map(|team| &team.sinks);
     sinks.map(|sinks| ways(&format!("team.{name}"), sinks)).unwrap_or_default()
-}
-
-/// The ways to whoever is to hear of something.
-pub fn audience_ways(settings: &Settings, audience: &Audience) -> BTreeSet<Way> {
-    let team = |name: &String| team_ways(settings, name);
-    let found: BTreeSet<Way> = match audience {
-        Audience::Team(name) => team(name).into_iter().collect(),
-        Audience::EveryTeam => settings.teams.keys().flat_map(team).collect(),
-        Audience::Operator => BTreeSet::new(),
-    };
-    // A team that cannot be reached is the operator's business.
-    if found.is_empty() {
-        ways("operator", &settings.operator).into_iter().collect()
-    } else {
-        found
-    }
 }
 
 /// Puts a message for the operator into the outbox, outside of any alert.

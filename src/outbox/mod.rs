@@ -1,6 +1,7 @@
 //! Delivery: claim, send, record. No transaction is open while a message is on its way.
 
 pub mod address;
+pub mod link;
 pub mod policy;
 
 use std::collections::BTreeMap;

@@ -91,10 +91,11 @@ pub fn open(settings: &Settings, sink: &str, address: &str) -> Result<Box<dyn Si
     }
 }
 
-/// The sinks behind `team.NAME` or `operator`.
+/// The sinks behind `team.NAME`, `operator` or `escalation`.
 fn sinks_of<'a>(settings: &'a Settings, address: &str) -> Option<&'a Sinks> {
     match address.strip_prefix("team.") {
         Some(team) => settings.teams.get(team).map(|team| &team.sinks),
+        None if address == "escalation" => Some(&settings.escalation),
         None => (address == "operator").then_some(&settings.operator),
     }
 }

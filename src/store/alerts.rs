@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::{Row, sqlite::SqliteRow};
 
-use super::{Store, StoreResult, Write, instant, on, unreadable};
+use super::{Store, StoreResult, Write, instant, on};
 
 /// An alert as stored. `finding` is JSON that only the evaluation reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub struct AlertRow {
     pub rule: String,
     /// What it is about.
     pub scope: String,
-    /// `firing`, `stale` or `resolved`.
+    /// `pending`, `firing`, `acknowledged`, `recovering`, `stale` or `resolved`.
     pub state: String,
     /// `warning` or `critical`.
     pub severity: String,
@@ -32,8 +32,14 @@ pub struct AlertRow {
     pub reason: String,
     /// The last finding.
     pub finding: String,
-    /// The ids of the records that a message has named.
-    pub told: Vec<String>,
+    /// The thread of its messages; empty for one that is to be stored and begins its own.
+    pub thread: String,
+    /// For how many checks in a row it has been pending or recovering.
+    pub streak: i64,
+    /// Who looks after it, as JSON.
+    pub ack: Option<String>,
+    /// When an acknowledgement ran out, last.
+    pub reminded: Option<Timestamp>,
 }
 
 /// A transition as stored.
@@ -54,7 +60,7 @@ pub struct TransitionRow {
 }
 
 const COLUMNS: &str = "SELECT id, rule, scope, state, severity, level, since_ms, ended_ms, \
-                       changed_ms, reason, finding, told FROM alert ";
+                       changed_ms, reason, finding, thread, streak, ack, reminded_ms FROM alert ";
 
 impl Store {
     /// Alerts that began at `until` at the latest and were not over before `from`, the oldest first.
@@ -75,7 +81,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(on("read alerts"))?;
-        rows.iter().map(alert).collect()
+        Ok(rows.iter().map(alert).collect())
     }
 
     /// How many alerts of each rule go on.
@@ -99,7 +105,7 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(on("read an alert"))?;
-        row.as_ref().map(alert).transpose()
+        Ok(row.as_ref().map(alert))
     }
 
     /// What happened to one alert, in order.
@@ -162,7 +168,23 @@ impl Write {
             .fetch_all(&mut *self.transaction)
             .await
             .map_err(on("read open alerts"))?;
-        rows.iter().map(alert).collect()
+        Ok(rows.iter().map(alert).collect())
+    }
+
+    /// Alerts that ended, and whose end somebody who heard of them has not been told.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn untold_ends(&mut self) -> StoreResult<Vec<AlertRow>> {
+        let sql = format!(
+            "{COLUMNS} WHERE state = 'resolved' AND id IN
+                 (SELECT alert FROM alert_heard WHERE ended = 0) ORDER BY id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut *self.transaction)
+            .await
+            .map_err(on("read alerts that ended"))?;
+        Ok(rows.iter().map(alert).collect())
     }
 
     /// Stores an alert, a new one where its id is 0, and gives its id.
@@ -170,15 +192,16 @@ impl Write {
     /// # Errors
     /// When the database cannot be written.
     pub async fn put_alert(&mut self, row: &AlertRow) -> StoreResult<i64> {
-        let told = serde_json::to_string(&row.told).map_err(unreadable("store an alert"))?;
-        sqlx::query_scalar(
+        let id: i64 = sqlx::query_scalar(
             "INSERT INTO alert (id, rule, scope, state, severity, level, since_ms, ended_ms,
-                                changed_ms, reason, finding, told)
-             VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                changed_ms, reason, finding, thread, streak, ack, reminded_ms)
+             VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (id) DO UPDATE SET
                  state = excluded.state, severity = excluded.severity, level = excluded.level,
-                 ended_ms = excluded.ended_ms, changed_ms = excluded.changed_ms,
-                 reason = excluded.reason, finding = excluded.finding, told = excluded.told
+                 since_ms = excluded.since_ms, ended_ms = excluded.ended_ms,
+                 changed_ms = excluded.changed_ms, reason = excluded.reason,
+                 finding = excluded.finding, streak = excluded.streak, ack = excluded.ack,
+                 reminded_ms = excluded.reminded_ms
              RETURNING id",
         )
         .bind(row.id)
@@ -192,10 +215,21 @@ impl Write {
         .bind(row.changed.as_millisecond())
         .bind(&row.reason)
         .bind(&row.finding)
-        .bind(told)
+        .bind(&row.thread)
+        .bind(row.streak)
+        .bind(&row.ack)
+        .bind(row.reminded.map(|at| at.as_millisecond()))
         .fetch_one(&mut *self.transaction)
         .await
-        .map_err(on("store an alert"))
+        .map_err(on("store an alert"))?;
+        if row.thread.is_empty() {
+            sqlx::query("UPDATE alert SET thread = 'alert:' || id WHERE id = ?")
+                .bind(id)
+                .execute(&mut *self.transaction)
+                .await
+                .map_err(on("store an alert"))?;
+        }
+        Ok(id)
     }
 
     /// Notes a transition and gives its number.
@@ -219,9 +253,8 @@ impl Write {
     }
 }
 
-fn alert(row: &SqliteRow) -> StoreResult<AlertRow> {
-    let told: &str = row.get(11);
-    Ok(AlertRow {
+fn alert(row: &SqliteRow) -> AlertRow {
+    AlertRow {
         id: row.get(0),
         rule: row.get(1),
         scope: row.get(2),
@@ -233,6 +266,9 @@ fn alert(row: &SqliteRow) -> StoreResult<AlertRow> {
         changed: instant(row.get(8)),
         reason: row.get(9),
         finding: row.get(10),
-        told: serde_json::from_str(told).map_err(unreadable("read an alert"))?,
-    })
+        thread: row.get(11),
+        streak: row.get(12),
+        ack: row.get(13),
+        reminded: row.get::<Option<i64>, _>(14).map(instant),
+    }
 }

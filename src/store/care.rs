@@ -116,19 +116,31 @@ impl Store {
         .await
     }
 
-    /// Deletes alerts that ended before an instant, with their transitions.
+    /// Deletes alerts that ended before an instant, with all that is known of them, and the checks,
+    /// messages and silences of that time.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn delete_alerts(&self, before: Timestamp) -> StoreResult<u64> {
-        self.delete_some(
+        for sql in [
             "DELETE FROM alert_transition WHERE id IN
              (SELECT t.id FROM alert_transition t JOIN alert a ON a.id = t.alert
               WHERE a.ended_ms < ?1 AND t.id < (SELECT max(id) FROM alert_transition)
                 AND a.id < (SELECT max(id) FROM alert) LIMIT ?2)",
-            before,
-        )
-        .await?;
+            "DELETE FROM alert_heard WHERE alert IN
+             (SELECT id FROM alert WHERE ended_ms < ?1 AND id < (SELECT max(id) FROM alert) LIMIT ?2)",
+            "DELETE FROM alert_check WHERE id IN
+             (SELECT id FROM alert_check WHERE last_ms < ?1
+              AND id < (SELECT max(id) FROM alert_check) LIMIT ?2)",
+            "DELETE FROM alert_message WHERE id IN
+             (SELECT id FROM alert_message WHERE at_ms < ?1
+              AND id < (SELECT max(id) FROM alert_message) LIMIT ?2)",
+            "DELETE FROM silence WHERE id IN
+             (SELECT id FROM silence WHERE until_ms < ?1
+              AND id < (SELECT max(id) FROM silence) LIMIT ?2)",
+        ] {
+            self.delete_some(sql, before).await?;
+        }
         self.delete_some(
             "DELETE FROM alert WHERE id IN
              (SELECT id FROM alert a WHERE ended_ms < ?1 AND id < (SELECT max(id) FROM alert)

@@ -157,10 +157,10 @@ impl Write {
         };
         let (before, after) = (record(id), record(name));
         let gone = "DELETE FROM outbox WHERE finished_ms IS NOT NULL AND thread IN
-                    (SELECT 'alert:' || alert FROM alert_transition
-                     WHERE ?1 <> '' AND ?3 <> '' AND instr(finding, ?2) > 0)";
+                    (SELECT thread FROM alert WHERE ?1 <> '' AND ?3 <> '' AND id IN
+                        (SELECT alert FROM alert_transition WHERE instr(finding, ?2) > 0))";
         self.rename(gone, source, &before, &after).await?;
-        let told = "UPDATE alert SET told = replace(told, ?1, ?2) WHERE id IN
+        let told = "UPDATE alert_heard SET records = replace(records, ?1, ?2) WHERE alert IN
                     (SELECT alert FROM alert_transition WHERE instr(finding, ?3) > 0)";
         self.rename(told, &quote(id), &quote(name), &before).await?;
         for table in ["alert", "alert_transition"] {

@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod care;
 pub mod changes;
+pub mod checks;
 pub mod digests;
 pub mod excuses;
 pub mod facts;
@@ -19,6 +20,7 @@ pub mod records;
 pub mod rollups;
 pub mod schedule;
 pub mod sources;
+pub mod telling;
 pub mod trouble;
 pub mod waiting;
 

@@ -1,6 +1,7 @@
-//! The daemon seen from outside: the status page, health, readiness and metrics. It only reads, and
-//! what came from a vendor is escaped.
+//! The daemon seen from outside: the status page, health, readiness and metrics. It only reads, but for
+//! what signed links in messages ask for; what came from a vendor is escaped.
 
+mod acting;
 mod chart;
 mod guard;
 mod health;
@@ -15,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -28,6 +29,8 @@ use crate::evaluate::{Board, EvaluateError, Snapshot};
 
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// More is no form of ours.
+const FORM_BYTES_MAX: usize = 16 * 1024;
 /// Nothing is loaded, run or framed: the pages are text, tables and inline pictures.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
@@ -98,6 +101,9 @@ pub fn router(web: Web) -> Router {
         .layer(middleware::from_fn_with_state(web.clone(), guard::authorised))
         // Whoever watches the process needs no secret to see that it lives.
         .route("/healthz", get(health::healthy))
+        // A link in a message is signed, and that is enough.
+        .route("/act/{action}/{alert}", get(acting::ask).post(acting::act))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn_with_state(web.clone(), guard::known_host))
         .layer(middleware::from_fn(bounded))
         .with_state(web)

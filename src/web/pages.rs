@@ -18,10 +18,11 @@ use crate::schedule::Job;
 use crate::store::StoreError;
 
 const LAYOUT: &str = include_str!("templates/layout.html");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("overview", include_str!("templates/overview.html")),
     ("goal", include_str!("templates/goal.html")),
     ("alert", include_str!("templates/alert.html")),
+    ("act", include_str!("templates/act.html")),
     ("handoffs", include_str!("templates/handoffs.html")),
     ("source", include_str!("templates/source.html")),
 ];
@@ -191,11 +192,11 @@ fn verdicts() -> Vec<String> {
     Verdict::ALL.iter().map(|verdict| verdict.name().replace('_', " ")).collect()
 }
 
-fn shown<T: Serialize>(value: &T) -> Value {
+pub(super) fn shown<T: Serialize>(value: &T) -> Value {
     Value::from(Serde(value))
 }
 
-fn render(ground: &Ground, name: &str, title: &str, values: Value) -> Page {
+pub(super) fn render(ground: &Ground, name: &str, title: &str, values: Value) -> Page {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);

@@ -62,6 +62,7 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
         status,
         severity: Severity::Warning,
         // An owner in no team has no lead to tell; the operator knows whom to ask.
+        group: format!("followup:{}", team.as_deref().unwrap_or_default()),
         audience: team.map_or(Audience::Operator, Audience::Team),
         value: count as f64,
         threshold: context.settings.followup_overdue.minimum_count as f64,
@@ -77,6 +78,7 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
         records: overdue.iter().take(RECORDS_MAX).map(|row| record(row)).collect(),
         records_total: count,
         tells_new_records: true,
+        quiet_end: false,
         rests_on: overdue
             .iter()
             .map(|row| row.opportunity.source.clone())
@@ -121,7 +123,8 @@ fn value(context: &Context<'_>, overdue: &[&HandOff]) -> String {
     format!("{} if all were won", for_people(sum, &context.currency.company))
 }
 
-fn record(row: &HandOff) -> RecordRef {
+/// A hand-off as a record: its opportunity, with the number of a later hand-off of it.
+pub fn record(row: &HandOff) -> RecordRef {
     let id = match row.sequence {
         1 => row.opportunity.id.clone(),
         n => format!("{}#{n}", row.opportunity.id),

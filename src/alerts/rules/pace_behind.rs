@@ -77,6 +77,7 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Finding {
         status,
         severity: if level >= 3 { Severity::Critical } else { Severity::Warning },
         audience: plan.goal.team.clone().map_or(Audience::EveryTeam, Audience::Team),
+        group: format!("goal:{}", row.part_of.as_ref().unwrap_or(&row.goal)),
         value: row.pace.unwrap_or(1.0),
         threshold: 1.0 - context.settings.pace_behind.steps[0],
         summary: if row.gap > 0.0 {
@@ -112,6 +113,7 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Finding {
         records: Vec::new(),
         records_total: 0,
         tells_new_records: false,
+        quiet_end: false,
         rests_on: (context.sources_of)(row.metric.stage()),
     };
     if breach {

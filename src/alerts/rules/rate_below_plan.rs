@@ -52,6 +52,7 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
         status,
         severity: Severity::Warning,
         audience: check.team.clone().map_or(Audience::EveryTeam, Audience::Team),
+        group: format!("goal:{}", check.goal),
         value: rate,
         threshold: check.planned,
         summary: format!(
@@ -75,6 +76,7 @@ fn finding(context: &Context<'_>, check: &RateCheck) -> Finding {
         records: check.records.clone(),
         records_total: check.records_total,
         tells_new_records: false,
+        quiet_end: false,
         rests_on: (context.sources_of)(stage)
             .into_iter()
             .chain((context.sources_of)(check.pair.stages().1))

@@ -63,6 +63,7 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
         status,
         severity: Severity::Critical,
         audience: Audience::Operator,
+        group: format!("source:{name}"),
         value: age.map_or(f64::from(u32::MAX), |age| age as f64 / 3_600.0),
         threshold: settings.after_secs as f64 / 3_600.0,
         summary,
@@ -97,6 +98,7 @@ fn finding(context: &Context<'_>, name: &str, source: &SourceView) -> Finding {
         }],
         records_total: 1,
         tells_new_records: false,
+        quiet_end: false,
         rests_on: BTreeSet::new(),
     }
 }
