@@ -128,6 +128,21 @@ impl Site {
         Some(String::from_utf8_lossy(&answer).into_owned())
     }
 
+    /// The answer to a form.
+    fn post(&self, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     fn page(&self, path: &str) -> String {
         let answer = self.ask(path, "").unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
@@ -174,6 +189,54 @@ fn pages_show_what_there_is_and_a_vendors_text_does_no_harm() {
     assert!(metrics.contains("\npaceline_store_up 1\n"), "{metrics}");
     assert!(metrics.contains("\npaceline_source_up{source=\"files\"} 1\n"), "{metrics}");
     assert!(metrics.contains("\npaceline_job_consecutive_failures{task=\"evaluate\"} 0\n"));
+}
+
+#[test]
+fn a_link_in_a_message_asks_first_and_then_acknowledges_and_only_a_true_one_does() {
+    let site = Site::new(|toml| {
+        let url = "public_url = \"https://paceline.example.com\"\ntoken = { file = \"token\" }";
+        let toml =
+            toml.replace("[plan]", &format!("{url}\n\n[alerts]\ndeliver = \"always\"\n\n[plan]"));
+        toml.replace("2026-01-01", "2025-01-01")
+    });
+    write(site.path(), "token", "s3cret");
+    let port = site.port;
+    let mut command = site.command(&["run", "--log-format", "json"]);
+    let log = std::fs::File::create(site.path().join("log")).unwrap();
+    let _running = Running(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    let told = || std::fs::read_to_string(site.path().join("told/sales.txt")).unwrap_or_default();
+    site.wait_for("a message", || told().contains("Acknowledge: https://"));
+    let told = told();
+    let link = |label: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(label)).unwrap();
+        line.trim().strip_prefix("https://paceline.example.com").unwrap().to_owned()
+    };
+    let acknowledge = link("Acknowledge: ");
+    assert!(link("How this came about: ").starts_with("/alerts/"), "{told}");
+    // No token is needed for the link, and following it does nothing yet.
+    let form = site.page(&acknowledge);
+    assert!(
+        form.contains("<form method=\"post\">") && form.contains("form-action 'self'"),
+        "{form}"
+    );
+    let list = || {
+        let output = site.run(&["alerts", "list", "--format", "json"]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(list().contains("\"state\": \"firing\""), "{}", list());
+    let unnamed = site.post(&acknowledge, "by=&why=calls&until=3d");
+    assert!(unnamed.starts_with("HTTP/1.1 422") && unnamed.contains("who is missing"), "{unnamed}");
+    let forged = acknowledge.replacen("signature=", "signature=00", 1);
+    for wrong in [forged.as_str(), "/act/acknowledge/1?until=9999999999&signature=ab"] {
+        assert!(site.post(wrong, "by=eve&why=x&until=3d").starts_with("HTTP/1.1 403"), "{wrong}");
+    }
+    let done = site.post(&acknowledge, "by=Dana+%3Cb%3E&why=calls&until=3d");
+    assert!(done.contains("Dana &lt;b&gt; looks after alert 1"), "{port}: {done}");
+    assert!(list().contains("\"state\": \"acknowledged\""), "{}", list());
+    let silenced = site.post(&link("Silence: "), "by=Dana&why=fair&until=1d");
+    assert!(silenced.contains("Nothing is told of this until"), "{silenced}");
+    let output = site.run(&["alerts", "silences"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Silence 1 by Dana"), "{output:?}");
 }
 
 #[test]

@@ -123,6 +123,35 @@ impl Default for AlertSettings {
     }
 }
 
+impl AlertSettings {
+    /// Switches a rule on or off; false where there is none of that name.
+    pub fn switch(&mut self, rule: &str, on: bool) -> bool {
+        let switch = match rule {
+            "pace_behind" => &mut self.pace_behind.enabled,
+            "rate_below_plan" => &mut self.rate_below_plan.enabled,
+            "assumption_doubtful" => &mut self.assumption_doubtful.enabled,
+            "target_behind" => &mut self.target_behind.enabled,
+            "goal_out_of_reach" => &mut self.goal_out_of_reach.enabled,
+            "last_useful_day" => &mut self.last_useful_day.enabled,
+            "pipeline_coverage" => &mut self.pipeline_coverage.enabled,
+            "close_dates_slipped" => &mut self.close_dates_slipped.enabled,
+            "opportunities_stalled" => &mut self.opportunities_stalled.enabled,
+            "followup_overdue" => &mut self.followup_overdue.enabled,
+            "followup_due_soon" => &mut self.followup_due_soon.enabled,
+            "followup_coverage" => &mut self.followup_coverage.enabled,
+            "handoffs_returned" => &mut self.handoffs_returned.enabled,
+            "unowned_opportunity" => &mut self.unowned_opportunity.enabled,
+            "source_stale" => &mut self.source_stale.enabled,
+            "source_failing" => &mut self.source_failing.enabled,
+            "source_unusual" => &mut self.source_unusual.enabled,
+            "data_faults" => &mut self.data_faults.enabled,
+            _ => return false,
+        };
+        *switch = on;
+        true
+    }
+}
+
 /// A rule that has nothing but its switch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Switch {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{CliError, CliResult, Global, output};
 use crate::config::{Secret, Settings, plan_file::load_targets};
 use crate::domain::notice::wrap;
-use crate::evaluate::assumption;
 use crate::evaluate::{EvaluateError, Snapshot, feasibility::feasibility, snapshot::load_goals};
+use crate::evaluate::{assumption, trial};
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
 use crate::sinks;
@@ -70,7 +70,10 @@ pub async fn run(global: &Global) -> CliResult {
     if let Some(store) = &store {
         let found = doubts(&settings, store, global.clock().now()).await;
         match found {
-            Ok(doubts) => doubts.iter().for_each(|text| report.warn("plan", text)),
+            Ok((doubts, trials)) => {
+                doubts.iter().for_each(|text| report.warn("plan", text));
+                trials.iter().for_each(|text| report.ok("alerts", text));
+            }
             Err(error) => report.fail("database", &error.to_string()),
         }
     }
@@ -118,13 +121,15 @@ fn check_plan(settings: &Settings, report: &mut Report) {
     }
 }
 
-/// What the past contradicts, or never reached, should be known before a period starts.
+/// What the past contradicts, or never reached, should be known before a period starts; and how often the
+/// pace rule would have spoken of these goals.
 async fn doubts(
     settings: &Settings,
     store: &Store,
     now: jiff::Timestamp,
-) -> Result<Vec<String>, EvaluateError> {
+) -> Result<(Vec<String>, Vec<String>), EvaluateError> {
     let snapshot = Snapshot::load(settings, store, now, None).await?;
+    let trials = trial::trials(&snapshot).iter().map(trial::sentence).collect();
     let mut doubts = Vec::new();
     for found in feasibility(&snapshot).await? {
         for assumed in found.assumptions.iter().filter(|one| one.verdict.is_doubtful()) {
@@ -132,7 +137,7 @@ async fn doubts(
             doubts.push(format!("goal {}: {text}", found.goal));
         }
     }
-    Ok(doubts)
+    Ok((doubts, trials))
 }
 
 async fn check_database(settings: &Settings, report: &mut Report) -> Option<Store> {

@@ -3,6 +3,7 @@
 mod alert_care;
 mod alerts;
 mod attribution;
+mod backtest;
 mod backup;
 mod check;
 mod clients;
@@ -115,6 +116,8 @@ enum Command {
     Attribution(attribution::Args),
     /// What clients are worth: value, retention, and what winning one may cost.
     Clients,
+    /// Which alerts the rules would have told of the past, and what came of each.
+    Backtest(backtest::Args),
     /// How good the forecasts are: those that were made, and earlier periods replayed.
     Forecasts,
     /// The hand-off ledger: one verdict for every handed-off opportunity.
@@ -270,6 +273,7 @@ async fn dispatch(args: &Args) -> CliResult {
         Command::Diagnose => diagnose::run(global).await,
         Command::Clients => clients::run(global).await,
         Command::Attribution(args) => attribution::run(global, args).await,
+        Command::Backtest(args) => backtest::run(global, args).await,
         Command::Forecasts => forecasts::run(global).await,
         Command::Followups(args) => followups::run(global, args).await,
         Command::Alerts(args) => alerts::run(global, args).await,

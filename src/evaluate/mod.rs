@@ -20,10 +20,12 @@ pub mod questioning;
 pub mod questioning_late;
 pub mod rate_checks;
 pub mod recording;
+pub mod replay;
 pub mod snapshot;
 pub mod tallies;
 pub mod targeting;
 mod telling;
+pub mod trial;
 pub mod versions;
 
 pub use board::Board;
