@@ -102,3 +102,7 @@ CREATE TABLE alert_check (
 ) STRICT;
 CREATE INDEX alert_check_of ON alert_check (rule, scope, id);
 CREATE INDEX alert_check_day ON alert_check (day);
+
+-- What a message is called at the other side (Slack: channel and ts), so that later ones of its thread can
+-- refer to it.
+ALTER TABLE outbox ADD COLUMN reference TEXT;

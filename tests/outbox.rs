@@ -15,6 +15,7 @@ const START: &str = "2026-11-23T13:00:00Z";
 
 fn document(text: &str) -> Document {
     Document {
+        event: Default::default(),
         subject: text.to_owned(),
         text: text.to_owned(),
         html: format!("<p>{text}</p>"),

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::telling::{News, Standing};
 use crate::domain::{
     money::{for_people, thousands},
-    notice::{Document, RecordRef, html_escape, plain, slack_escape, wrap},
+    notice::{
+        AlertNote, Document, Event, EventKind, RecordRef, html_escape, plain, slack_escape, wrap,
+    },
     number::from_f64,
     stage::Metric,
 };
@@ -110,6 +112,8 @@ pub struct Frame<'a> {
     pub zone: &'a TimeZone,
     /// Said at the end: that it is the week's last message, say.
     pub note: Option<String>,
+    /// Whether all of its thread is over.
+    pub over: bool,
     /// Where it can be looked at and acted on: a label and an address each.
     pub links: Vec<(String, String)>,
 }
@@ -134,10 +138,29 @@ pub fn document(parts: &[Part<'_>], frame: &Frame<'_>) -> Document {
         links: &frame.links,
     };
     Document {
+        event: Event {
+            kind: EventKind::Alert,
+            over: frame.over,
+            alerts: parts.iter().map(|part| note(part.standing)).collect(),
+        },
         text: text(&content),
         html: html(&content),
         blocks: blocks(&content),
         subject: content.subject,
+    }
+}
+
+fn note(standing: &Standing) -> AlertNote {
+    let finding = &standing.finding;
+    AlertNote {
+        id: standing.alert,
+        rule: finding.rule.clone(),
+        scope: finding.scope.clone(),
+        state: standing.state.name().to_owned(),
+        severity: finding.severity.name().to_owned(),
+        summary: finding.summary.clone(),
+        value: finding.value,
+        threshold: finding.threshold,
     }
 }
 

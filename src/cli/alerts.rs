@@ -253,13 +253,17 @@ async fn test(global: &Global, settings: &Settings, team: Option<&str>) -> CliRe
             thread: "test",
             may_repeat: false,
             created: global.clock().now(),
+            now: global.clock().now(),
+            root: None,
         };
         let delivery = match sinks::open(settings, sink, &address) {
             Ok(sink) => sink.deliver(message).await,
             Err(text) => Delivery::Failed(text),
         };
         match delivery {
-            Delivery::Sent => output::text(&format!("{sink} to {address}: sent\n"))?,
+            Delivery::Sent | Delivery::Kept(_) => {
+                output::text(&format!("{sink} to {address}: sent\n"))?
+            }
             other => failed.push(format!("{sink} to {address}: {other:?}")),
         }
     }
@@ -270,6 +274,7 @@ fn test_document(who: &str) -> Document {
     let text = format!("This is a test from paceline to {who}. Nobody has to do anything.");
     let section = json!({"type": "plain_text", "text": text});
     Document {
+        event: Default::default(),
         subject: "Test from paceline".into(),
         html: format!("<p>{}</p>", crate::domain::notice::html_escape(&text)),
         blocks: vec![json!({"type": "section", "text": section})],

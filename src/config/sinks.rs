@@ -33,12 +33,37 @@ pub struct Sinks {
     pub email: Vec<String>,
     /// A file that messages are appended to.
     pub file: Option<PathBuf>,
+    /// A program that listens.
+    pub webhook: Option<Webhook>,
+    /// PagerDuty.
+    pub pagerduty: Option<PagerDuty>,
+    /// The address of a workflow of Microsoft Teams, which is the secret.
+    pub msteams: Option<Secret>,
+}
+
+/// A program that listens, as Standard Webhooks has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Webhook {
+    /// Its address, which may hold a secret.
+    pub url: Secret,
+    /// What signatures are made with; none are sent without it.
+    pub secret: Option<Secret>,
+}
+
+/// A service of PagerDuty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PagerDuty {
+    /// The integration's key.
+    pub routing_key: Secret,
+    /// `https://events.pagerduty.com` when absent.
+    pub base_url: String,
 }
 
 impl Sinks {
     /// Whether nobody can be reached.
     pub fn is_empty(&self) -> bool {
-        self.slack.is_none() && self.email.is_empty() && self.file.is_none()
+        let none = self.webhook.is_none() && self.pagerduty.is_none() && self.msteams.is_none();
+        none && self.slack.is_none() && self.email.is_empty() && self.file.is_none()
     }
 }
 
@@ -132,7 +157,33 @@ pub fn read(table: &Reader<'_>) -> Sinks {
         slack: table.table("slack").and_then(|slack| read_slack(&slack)),
         email,
         file: table.file_path("file"),
+        webhook: table.table("webhook").and_then(|webhook| read_webhook(&webhook)),
+        pagerduty: table.table("pagerduty").and_then(|pagerduty| read_pagerduty(&pagerduty)),
+        msteams: table.table("msteams").and_then(|msteams| {
+            let example = "msteams = { url = { env = \"TEAMS_WORKFLOW\" } }";
+            let url = msteams.required("url", example, msteams.secret("url"));
+            msteams.finish();
+            url
+        }),
     }
+}
+
+fn read_webhook(table: &Reader<'_>) -> Option<Webhook> {
+    let example =
+        "webhook = { url = { env = \"WEBHOOK\" }, secret = { env = \"WEBHOOK_SECRET\" } }";
+    let url = table.required("url", example, table.secret("url"));
+    let secret = table.secret("secret");
+    table.finish();
+    Some(Webhook { url: url?, secret })
+}
+
+fn read_pagerduty(table: &Reader<'_>) -> Option<PagerDuty> {
+    let example = "pagerduty = { routing_key = { env = \"PAGERDUTY_KEY\" } }";
+    let key = table.required("routing_key", example, table.secret("routing_key"));
+    let base_url = table.text("base_url");
+    table.finish();
+    let base_url = base_url.unwrap_or_else(|| "https://events.pagerduty.com".into());
+    Some(PagerDuty { routing_key: key?, base_url })
 }
 
 /// Reads a table that holds sink keys only.

@@ -124,7 +124,7 @@ pub async fn tell_past_the_store(
     let mut reached = false;
     for ((sink, address), delivery) in send_past_the_store(settings, &document, now).await {
         match delivery {
-            Delivery::Sent => reached = true,
+            Delivery::Sent | Delivery::Kept(_) => reached = true,
             other => tracing::warn!(sink, address, ?other, "the operator was not reached"),
         }
     }
@@ -145,6 +145,8 @@ async fn send_past_the_store(
             thread: "emergency",
             may_repeat: false,
             created: now,
+            now,
+            root: None,
         };
         let delivery = match sinks::open(settings, sink, &address) {
             Ok(way) => way.deliver(message).await,

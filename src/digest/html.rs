@@ -7,7 +7,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, valu
 
 use super::Digest;
 use crate::alerts::message::civil_day;
-use crate::domain::notice::{Document, plain};
+use crate::domain::notice::{Document, Event, EventKind, plain};
 
 const TEMPLATE: &str = include_str!("templates/digest.html");
 /// Width of the bar at 100 % of the plan, in pixels.
@@ -54,7 +54,9 @@ pub fn document(digest: &Digest) -> Result<Document, minijinja::Error> {
         1 => format!("{}: {}", action.who, action.what),
         n => format!("{}: {} (and {} more)", action.who, action.what, n - 1),
     });
+    let event = Event { kind: EventKind::Digest, ..Event::default() };
     Ok(Document {
+        event,
         subject: plain(&format!("{} · week {}: {first}", digest.company, &digest.week[6..])),
         text: super::text::render(digest),
         html: render(digest)?,

@@ -14,6 +14,65 @@ pub struct Document {
     pub html: String,
     /// Slack's Block Kit, with its fallback text in [`Document::subject`].
     pub blocks: Vec<Value>,
+    /// What it is about, for programs.
+    #[serde(default)]
+    pub event: Event,
+}
+
+/// What a message is about, for programs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// What kind of message it is.
+    pub kind: EventKind,
+    /// Whether everything that its thread told of is over.
+    pub over: bool,
+    /// The alerts that it tells of.
+    pub alerts: Vec<AlertNote>,
+}
+
+/// What kind of message it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Something that the operator should know.
+    #[default]
+    Notice,
+    /// Alerts.
+    Alert,
+    /// A week's digest.
+    Digest,
+}
+
+impl EventKind {
+    /// The type of a webhook's event.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::Notice => "paceline.notice",
+            EventKind::Alert => "paceline.alert",
+            EventKind::Digest => "paceline.digest",
+        }
+    }
+}
+
+/// An alert in a message, for programs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertNote {
+    /// Its number.
+    pub id: i64,
+    /// The rule.
+    pub rule: String,
+    /// What it is about.
+    pub scope: String,
+    /// How it stands.
+    pub state: String,
+    /// How much it matters.
+    pub severity: String,
+    /// What was found, in a line.
+    pub summary: String,
+    /// The measured value.
+    pub value: f64,
+    /// What it is held against.
+    pub threshold: f64,
 }
 
 /// A record that a message or an alert rests on.

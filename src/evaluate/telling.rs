@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, ToSpan, civil::Date};
 
 use super::{Snapshot, snapshot::EvaluateError};
+use crate::alerts::lifecycle::State;
 use crate::alerts::message::{self, Frame, Part, day_time};
 use crate::alerts::settings::Delivery;
 use crate::alerts::telling::{Message, News, Person, Recipient, Standing};
@@ -186,6 +187,10 @@ fn document(
                 settings.alerts.messages_per_week
             )
         }),
+        over: parts.iter().all(|part| part.news == News::Resolved)
+            && standings.iter().all(|standing| {
+                standing.thread != message.thread || standing.state == State::Resolved
+            }),
         links: links(snapshot, &parts, signer),
     };
     message::document(&parts, &frame)

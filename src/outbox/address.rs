@@ -19,7 +19,13 @@ pub fn ways(owner: &str, sinks: &Sinks) -> Vec<Way> {
     });
     let mails = sinks.email.iter().map(|address| ("email", address.clone()));
     let file = sinks.file.iter().map(|_| ("file", owner.to_owned()));
-    slack.chain(mails).chain(file).collect()
+    let own = |sink: &'static str, there: bool| there.then(|| (sink, owner.to_owned()));
+    let others = [
+        own("webhook", sinks.webhook.is_some()),
+        own("pagerduty", sinks.pagerduty.is_some()),
+        own("msteams", sinks.msteams.is_some()),
+    ];
+    slack.chain(mails).chain(file).chain(others.into_iter().flatten()).collect()
 }
 
 /// The ways to a team.

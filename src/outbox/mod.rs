@@ -63,7 +63,9 @@ pub async fn deliver_due(
                 delivered.again += 1;
                 continue;
             }
-            let delivery = send(settings, &store_id, &row).await;
+            let root = store.root_of(&row).await?;
+            let now = clock.now();
+            let delivery = send(settings, &store_id, &row, root.as_deref(), now).await;
             let fate = policy::fate(&delivery, row.attempts, row.may_repeat, clock.now());
             let error = policy::error_text(&delivery);
             store.finish(row.id, &fate, error, clock.now()).await?;
@@ -85,7 +87,7 @@ pub async fn deliver_due(
 impl Delivered {
     fn count(&mut self, fate: &Fate) {
         match fate {
-            Fate::Sent => self.sent += 1,
+            Fate::Sent | Fate::Kept(_) => self.sent += 1,
             Fate::Again { .. } => self.again += 1,
             Fate::Unknown { .. } => self.unknown += 1,
             Fate::Dead => self.dead += 1,
@@ -99,7 +101,13 @@ fn way_of(row: &OutboxRow) -> (String, String) {
     (row.sink.clone(), address)
 }
 
-async fn send(settings: &Settings, store_id: &str, row: &OutboxRow) -> Delivery {
+async fn send(
+    settings: &Settings,
+    store_id: &str,
+    row: &OutboxRow,
+    root: Option<&str>,
+    now: Timestamp,
+) -> Delivery {
     let message = Outgoing {
         document: &row.message,
         id: row.id,
@@ -107,6 +115,8 @@ async fn send(settings: &Settings, store_id: &str, row: &OutboxRow) -> Delivery 
         thread: &row.thread,
         may_repeat: row.may_repeat,
         created: row.created,
+        now,
+        root,
     };
     match sinks::open(settings, &row.sink, &row.address) {
         Ok(sink) => sink.deliver(message).await,
@@ -168,6 +178,7 @@ pub fn operator_document(title: String, lines: &[(&str, &str)]) -> Document {
     let section = serde_json::json!({"type": "mrkdwn", "text": body});
     let escaped: Vec<String> = text.lines().map(html_escape).collect();
     Document {
+        event: Default::default(),
         html: format!("<p><b>{}</b></p><pre>{}</pre>", html_escape(&title), escaped.join("\n")),
         blocks: vec![serde_json::json!({"type": "section", "text": section})],
         text: format!("{title}\n\n{text}"),

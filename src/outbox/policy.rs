@@ -22,6 +22,7 @@ pub fn fate(delivery: &Delivery, attempts: i64, may_repeat: bool, now: Timestamp
     let after = |secs: i64| now.saturating_add(secs.seconds()).unwrap_or(now);
     match delivery {
         Delivery::Sent => Fate::Sent,
+        Delivery::Kept(name) => Fate::Kept(name.clone()),
         Delivery::Limited { after_secs } => Fate::Again { at: after(*after_secs), counts: false },
         Delivery::Unknown(_) if may_repeat => Fate::Unknown { again: None },
         Delivery::Unknown(_) => Fate::Unknown { again: Some(after(UNKNOWN_WAIT_SECS)) },
@@ -51,7 +52,7 @@ pub fn way_closed_until(delivery: &Delivery, fate: &Fate) -> Option<Timestamp> {
 /// Why a try did not succeed.
 pub fn error_text(delivery: &Delivery) -> Option<&str> {
     match delivery {
-        Delivery::Sent | Delivery::Limited { .. } => None,
+        Delivery::Sent | Delivery::Kept(_) | Delivery::Limited { .. } => None,
         Delivery::Failed(text)
         | Delivery::Unready(text)
         | Delivery::Unknown(text)

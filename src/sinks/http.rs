@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Client, Response, header::RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER};
 
 use super::Delivery;
 use crate::net;
@@ -12,6 +12,8 @@ use crate::net;
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// More of an answer than this is not read.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// What is shown of an answer that nobody expected.
+const ANSWER_CHARS_MAX: usize = 80;
 /// The wait when the other side limits and does not say for how long.
 const LIMITED_SECS: i64 = 30;
 /// The longest wait that is believed.
@@ -38,6 +40,25 @@ pub fn limited(response: &Response) -> Delivery {
     let asked = asked.and_then(|text| text.trim().parse::<f64>().ok());
     let after_secs = asked.map_or(LIMITED_SECS, |secs| secs.ceil() as i64);
     Delivery::Limited { after_secs: after_secs.clamp(1, LIMITED_SECS_MAX) }
+}
+
+/// What an answer means where only its status counts: a success arrived, 429 asks to wait, 5xx and 408 pass,
+/// all others stay as they are.
+pub async fn plain_answer(response: Response, who: &str) -> Delivery {
+    let status = response.status();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return limited(&response);
+    }
+    if status.is_success() {
+        return Delivery::Sent;
+    }
+    let answer: String = body(response).await.chars().take(ANSWER_CHARS_MAX).collect();
+    let text = format!("{who} answers {status}: {}", crate::domain::notice::plain(&answer));
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        Delivery::Failed(text)
+    } else {
+        Delivery::Refused(text)
+    }
 }
 
 /// The answer's text, as much of it as is read.

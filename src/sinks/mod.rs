@@ -5,7 +5,11 @@
 pub mod email;
 pub mod file;
 pub mod http;
+pub mod msteams;
+pub mod pagerduty;
 pub mod slack;
+mod slack_bot;
+pub mod webhook;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +27,8 @@ use crate::domain::notice::Document;
 pub enum Delivery {
     /// It arrived.
     Sent,
+    /// It arrived, and later messages of its thread can refer to it by this name.
+    Kept(String),
     /// The other side asks to wait so many seconds.
     Limited {
         /// Seconds to wait.
@@ -53,6 +59,10 @@ pub struct Outgoing<'a> {
     pub may_repeat: bool,
     /// When it was written, the same at every try.
     pub created: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+    /// What the first message of its thread is called there.
+    pub root: Option<&'a str>,
 }
 
 /// A future that a trait object can return.
@@ -83,6 +93,21 @@ pub fn open(settings: &Settings, sink: &str, address: &str) -> Result<Box<dyn Si
             let ca_file = settings.network.ca_file.as_deref();
             Ok(Box::new(slack::SlackSink::open(slack.ok_or_else(gone)?, ca_file)?))
         }
+        "webhook" => {
+            let webhook = sinks_of(settings, address).and_then(|sinks| sinks.webhook.as_ref());
+            let ca_file = settings.network.ca_file.as_deref();
+            Ok(Box::new(webhook::WebhookSink::open(webhook.ok_or_else(gone)?, ca_file)?))
+        }
+        "pagerduty" => {
+            let pagerduty = sinks_of(settings, address).and_then(|sinks| sinks.pagerduty.as_ref());
+            let ca_file = settings.network.ca_file.as_deref();
+            Ok(Box::new(pagerduty::PagerDutySink::open(pagerduty.ok_or_else(gone)?, ca_file)?))
+        }
+        "msteams" => {
+            let url = sinks_of(settings, address).and_then(|sinks| sinks.msteams.as_ref());
+            let ca_file = settings.network.ca_file.as_deref();
+            Ok(Box::new(msteams::TeamsSink::open(url.ok_or_else(gone)?, ca_file)?))
+        }
         "file" => {
             let path = sinks_of(settings, address).and_then(|sinks| sinks.file.clone());
             Ok(Box::new(file::FileSink::new(path.ok_or_else(gone)?)))
@@ -105,10 +130,15 @@ pub fn place(settings: &Settings, sink: &str, address: &str) -> Option<String> {
     if sink == "email" {
         return settings.email.as_ref().map(|email| email.place.clone());
     }
-    match (sink, sinks_of(settings, address)?.slack.as_ref()?) {
-        ("slack", Slack::Webhook(secret) | Slack::Bot { token: secret, .. }) => {
-            Some(secret.place.clone())
-        }
-        _ => None,
-    }
+    let sinks = sinks_of(settings, address)?;
+    let secret = match sink {
+        "slack" => match sinks.slack.as_ref()? {
+            Slack::Webhook(secret) | Slack::Bot { token: secret, .. } => secret,
+        },
+        "webhook" => &sinks.webhook.as_ref()?.url,
+        "pagerduty" => &sinks.pagerduty.as_ref()?.routing_key,
+        "msteams" => sinks.msteams.as_ref()?,
+        _ => return None,
+    };
+    Some(secret.place.clone())
 }

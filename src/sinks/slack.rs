@@ -1,4 +1,5 @@
-//! Slack: an incoming webhook, or `chat.postMessage` with a bot token.
+//! Slack: an incoming webhook, or a bot token. With a token an alert has one message in the channel: what is
+//! new is told in its thread, and when all of it is over the message itself is rewritten.
 //!
 //! Sources: docs.slack.dev, "Sending messages using incoming webhooks" (its errors are texts with
 //! 400, 403, 404 and 410) and "chat.postMessage" (its errors come with status 200 and `ok: false`).
@@ -8,15 +9,13 @@ use std::path::Path;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Boxed, Delivery, Outgoing, Sink, http};
+use super::{Boxed, Delivery, Outgoing, Sink, http, slack_bot::Bot};
 use crate::config::sinks::Slack;
 use crate::domain::notice::slack_escape;
 use crate::net;
 
 /// Block Kit: at most this many blocks in a message.
 const BLOCKS_MAX: usize = 50;
-/// What is shown of an answer that nobody expected.
-const ANSWER_CHARS_MAX: usize = 80;
 
 /// A Slack channel.
 pub struct SlackSink {
@@ -51,17 +50,12 @@ impl SlackSink {
         let body = payload(message);
         match &self.way {
             Way::Webhook(url) => match self.client.post(url).json(&body).send().await {
-                Ok(response) => webhook_answer(response).await,
+                Ok(response) => http::plain_answer(response, "Slack").await,
                 Err(error) => http::transport_error(error),
             },
             Way::Bot { token, channel, base_url } => {
-                let mut body = body;
-                body["channel"] = channel.as_str().into();
-                let request = self.client.post(format!("{base_url}/chat.postMessage"));
-                match request.bearer_auth(token).json(&body).send().await {
-                    Ok(response) => bot_answer(response).await,
-                    Err(error) => http::transport_error(error),
-                }
+                let bot = Bot { client: &self.client, token, channel, base_url };
+                bot.deliver(message, body).await
             }
         }
     }
@@ -127,51 +121,4 @@ pub fn payload(message: Outgoing<'_>) -> Value {
         "blocks": blocks,
         "unfurl_links": false,
     })
-}
-
-async fn webhook_answer(response: reqwest::Response) -> Delivery {
-    let status = response.status();
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return http::limited(&response);
-    }
-    if status.is_success() {
-        return Delivery::Sent;
-    }
-    let answer: String = http::body(response).await.chars().take(ANSWER_CHARS_MAX).collect();
-    let text = format!("Slack answers {status}: {}", crate::domain::notice::plain(&answer));
-    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-        Delivery::Failed(text)
-    } else {
-        Delivery::Refused(text)
-    }
-}
-
-/// Errors that a later try may not meet; all others stay.
-const PASSING: [&str; 6] = [
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
-    "ratelimited",
-    "rate_limited",
-];
-
-async fn bot_answer(response: reqwest::Response) -> Delivery {
-    let status = response.status();
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return http::limited(&response);
-    }
-    if status.is_server_error() {
-        return Delivery::Failed(format!("Slack answers {status}"));
-    }
-    let answer: Value = match serde_json::from_str(&http::body(response).await) {
-        Ok(answer) => answer,
-        Err(_) => return Delivery::Unknown(format!("Slack's answer ({status}) is not readable")),
-    };
-    if answer["ok"] == true {
-        return Delivery::Sent;
-    }
-    let error = answer["error"].as_str().unwrap_or("unknown").to_owned();
-    let text = format!("Slack says `{}`", crate::domain::notice::plain(&error));
-    if PASSING.contains(&error.as_str()) { Delivery::Failed(text) } else { Delivery::Refused(text) }
 }

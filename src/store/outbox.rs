@@ -39,6 +39,8 @@ pub struct OutboxRow {
 pub enum Fate {
     /// It arrived.
     Sent,
+    /// It arrived, and is called so at the other side.
+    Kept(String),
     /// Try again then. A limited one does not count as tried.
     Again {
         /// When.
@@ -142,7 +144,7 @@ impl Store {
         now: Timestamp,
     ) -> StoreResult<()> {
         let (state, attempt, again) = match fate {
-            Fate::Sent => ("sent", 1, None),
+            Fate::Sent | Fate::Kept(_) => ("sent", 1, None),
             Fate::Again { at, counts } => ("pending", i64::from(*counts), Some(*at)),
             Fate::Unknown { again } => ("unknown", 1, *again),
             Fate::Dead => ("dead", 1, None),
@@ -155,7 +157,8 @@ impl Store {
         let _turn = self.turn().await;
         sqlx::query(
             "UPDATE outbox SET state = ?, attempts = attempts + ?, claimed_until_ms = NULL,
-                    not_before_ms = coalesce(?, not_before_ms), finished_ms = ?, last_error = ?
+                    not_before_ms = coalesce(?, not_before_ms), finished_ms = ?, last_error = ?,
+                    reference = ?
              WHERE id = ?",
         )
         .bind(state)
@@ -163,11 +166,31 @@ impl Store {
         .bind(again.map(|at| at.as_millisecond()))
         .bind(finished)
         .bind(error)
+        .bind(if let Fate::Kept(name) = fate { Some(name) } else { None })
         .bind(id)
         .execute(&self.pool)
         .await
         .map_err(on("record a delivery"))?;
         Ok(())
+    }
+
+    /// What the first message of a message's thread is called at the other side, if it has a name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn root_of(&self, row: &OutboxRow) -> StoreResult<Option<String>> {
+        sqlx::query_scalar(
+            "SELECT reference FROM outbox
+             WHERE thread = ? AND sink = ? AND address = ? AND id < ? AND reference IS NOT NULL
+             ORDER BY id LIMIT 1",
+        )
+        .bind(&row.thread)
+        .bind(&row.sink)
+        .bind(&row.address)
+        .bind(row.id)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(on("look for the first message of a thread"))
     }
 
     /// How many messages are in each state.

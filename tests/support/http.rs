@@ -1,5 +1,7 @@
 //! A server on loopback that answers what it is told to and keeps what it gets.
 
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -13,15 +15,18 @@ pub type Answers = VecDeque<&'static str>;
 pub struct Server {
     pub address: String,
     pub bodies: Arc<Mutex<Vec<String>>>,
+    pub heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// Starts it. An answer is a whole HTTP response, or empty for a connection that is cut.
+    /// Starts it. An answer is a whole HTTP response, empty for a connection that is cut, or `HISTORY` for
+    /// what Slack says of a channel that holds the last body.
     pub async fn start(answers: &[&'static str]) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let bodies = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&bodies);
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let (kept, kept_heads) = (Arc::clone(&bodies), Arc::clone(&heads));
         let mut answers: Answers = answers.iter().copied().collect();
         tokio::spawn(async move {
             loop {
@@ -44,22 +49,40 @@ impl Server {
                         .unwrap_or(0);
                     if body.len() >= length {
                         kept.lock().unwrap().push(body.to_owned());
+                        kept_heads.lock().unwrap().push(head.to_owned());
                         break;
                     }
                 }
                 let answer =
                     if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0] };
+                let answer = match answer {
+                    "HISTORY" => history(&kept.lock().unwrap()),
+                    answer => answer.to_owned(),
+                };
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
             }
         });
-        Server { address, bodies }
+        Server { address, bodies, heads }
     }
 
     /// How many requests came.
     pub fn count(&self) -> usize {
         self.bodies.lock().unwrap().len()
     }
+}
+
+/// A channel's history that holds the last message that came with metadata.
+fn history(bodies: &[String]) -> String {
+    let parsed = bodies.iter().rev().filter_map(|body| serde_json::from_str(body).ok());
+    let metadata = parsed.map(|body: serde_json::Value| body["metadata"].clone()).next();
+    let answer = serde_json::json!({
+        "ok": true,
+        "messages": [{"ts": "1699.0"}, {"ts": "1700.000200", "metadata": metadata}],
+    })
+    .to_string();
+    let length = answer.len();
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}")
 }
 
 /// Slack's answer to a message that it took.
