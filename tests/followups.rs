@@ -323,3 +323,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_owner_has_a_clock_of_their_own_and_the_verdict_stays() {
+    let mut world = world();
+    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "eva")]);
+    world.owner_change("d", "2026-11-23T15:00:00Z", "ada");
+    world.owner_change("d", "2026-11-24T15:00:00Z", "eva");
+    let row = world.ledger().rows.remove(0);
+    let new = row.reassigned.unwrap();
+    assert_eq!((row.verdict, row.owner.as_deref()), (Verdict::Overdue, Some("ada")));
+    assert_eq!((new.to.as_str(), new.due_at), ("eva", instant("2026-11-24T19:00:00Z")));
+    // Touched before it changed hands: nobody takes over a clock that has stopped.
+    world.touch("d", "2026-11-24T14:00:00Z", "ada");
+    assert_eq!(world.ledger().rows[0].reassigned, None);
+}
+
+#[test]
+fn the_clock_goes_on_after_the_breach_and_attempts_are_counted_for_ten_days() {
+    let mut world = one_deal();
+    world.clock = instant("2026-12-31T18:00:00Z");
+    world.activities_complete = Some(world.clock);
+    // Due on Monday at 14:00, touched on Tuesday at 10:00: three hours and one are late.
+    world.touch("d", "2026-11-24T15:00:00Z", "ada");
+    world.touch("d", "2026-11-25T15:00:00Z", "ada");
+    world.touch("d", "2026-12-03T14:00:00Z", "ada");
+    world.touch("d", "2026-12-03T16:00:00Z", "ada");
+    let row = world.ledger().rows.remove(0);
+    assert_eq!((row.verdict, row.late_secs, row.attempts), (Verdict::Late, 4 * 3_600, 3));
+}
+
+#[test]
+fn a_sum_says_within_which_time_nine_of_ten_were_touched_and_who_never_was() {
+    let mut world = world();
+    for n in 1..=10 {
+        let id = format!("d{n}");
+        world.deal(&id, &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada")]);
+        world.touch(&id, &format!("2026-11-23T15:{n:02}:00Z"), "ada");
+    }
+    world.deal("never", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada")]);
+    let sum = summarise(world.ledger().rows.iter());
+    assert_eq!((sum.median_secs, sum.p90_secs, sum.never_touched), (Some(300), Some(540), 1));
+}

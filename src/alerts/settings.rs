@@ -28,6 +28,8 @@ pub struct AlertSettings {
     pub assumption_doubtful: Switch,
     /// `[alerts.target_behind]`
     pub target_behind: Switch,
+    /// `[alerts.month_missed]`
+    pub month_missed: Switch,
     /// `[alerts.goal_out_of_reach]`
     pub goal_out_of_reach: GoalOutOfReach,
     /// `[alerts.last_useful_day]`
@@ -85,6 +87,7 @@ impl Default for AlertSettings {
             },
             assumption_doubtful: Switch { enabled: true },
             target_behind: Switch { enabled: true },
+            month_missed: Switch { enabled: false },
             goal_out_of_reach: GoalOutOfReach { enabled: false, chance: 0.05 },
             last_useful_day: LastUsefulDay { enabled: false, days: 14 },
             pipeline_coverage: Steps { enabled: false, steps: vec![0.20, 0.40] },
@@ -131,6 +134,7 @@ impl AlertSettings {
             "rate_below_plan" => &mut self.rate_below_plan.enabled,
             "assumption_doubtful" => &mut self.assumption_doubtful.enabled,
             "target_behind" => &mut self.target_behind.enabled,
+            "month_missed" => &mut self.month_missed.enabled,
             "goal_out_of_reach" => &mut self.goal_out_of_reach.enabled,
             "last_useful_day" => &mut self.last_useful_day.enabled,
             "pipeline_coverage" => &mut self.pipeline_coverage.enabled,

@@ -232,7 +232,8 @@ pub async fn why(global: &Global, settings: &Settings, asked: &Why) -> CliResult
     output::text(&out)
 }
 
-fn short(value: f64) -> String {
+/// At most four decimals, and none where there are none.
+pub fn short(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -178,8 +178,10 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
     out.push('\n');
     out.push_str(&format!("{:<10} {} since {}\n", "State", row.state, day_time(row.since, zone)));
     out.push_str(&format!(
-        "{:<10} {:.4} against {:.4}\n",
-        "Value", finding.value, finding.threshold
+        "{:<10} {} against {}\n",
+        "Value",
+        alert_care::short(finding.value),
+        alert_care::short(finding.threshold)
     ));
     for (label, line) in &finding.lines {
         wrap(&mut out, &format!("{label:<10} "), line, output::COLUMNS);
@@ -198,7 +200,9 @@ async fn show(global: &Global, settings: &Settings, id: i64) -> CliResult {
     let heard = store.heard_of(id).await?;
     let heard: Vec<String> = heard
         .iter()
-        .map(|(who, at)| format!("{} {}", who.replace('*', "everybody"), day_time(*at, zone)))
+        .map(|(who, heard)| {
+            format!("{} {}", who.replace('*', "everybody"), day_time(heard.at, zone))
+        })
         .collect();
     let heard = if heard.is_empty() { "nobody yet".to_owned() } else { heard.join(", ") };
     out.push_str(&line("Told", &heard));

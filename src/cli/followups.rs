@@ -1,25 +1,37 @@
 //! `paceline followups`
 
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
 use super::{CliError, CliResult, Format, Global, open, output};
 use crate::alerts::message::percent;
-use crate::domain::Object;
+use crate::domain::{Object, notice::wrap};
 use crate::evaluate::Snapshot;
-use crate::handoff::{HandOff, Ledger, Verdict, summarise, summary::duration_text};
+use crate::handoff::{HandOff, Ledger, Summary, Verdict, summarise, summary::duration_text};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only those that wait, are overdue or not known.
     #[arg(long)]
     open: bool,
+    /// The sums of each owner, team or source instead of the rows.
+    #[arg(long, value_enum)]
+    by: Option<By>,
     /// Exit with 3 when a hand-off is overdue.
     #[arg(long)]
     fail_when_behind: bool,
     #[command(subcommand)]
     command: Option<Action>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    Owner,
+    Team,
+    Source,
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,9 +70,9 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         ledger.rows.iter().filter(|row| !args.open || open_only.contains(&row.verdict)).collect();
     match global.format {
         Format::Json => output::json(&document(&snapshot, &ledger, &shown))?,
-        Format::Csv => table(&snapshot, &shown).csv()?,
+        Format::Csv => table(&snapshot, &shown, args.by).csv()?,
         Format::Text => {
-            output::text(&table(&snapshot, &shown).text())?;
+            output::text(&table(&snapshot, &shown, args.by).text())?;
             output::text(&closing_line(&ledger))?;
         }
     }
@@ -113,6 +125,14 @@ fn document(snapshot: &Snapshot<'_>, ledger: &Ledger, shown: &[&HandOff]) -> Val
                 "due_at": row.due_at,
                 "first_touch_at": row.first_touch_at,
                 "verdict": row.verdict,
+                "touched_secs": row.touched_secs,
+                "late_secs": row.late_secs,
+                "attempts": row.attempts,
+                "returned_at": row.returned_at,
+                "follows": (row.sequence > 1).then_some(row.sequence - 1),
+                "reassigned": row.reassigned.as_ref().map(|new| {
+                    json!({"to": new.to, "at": new.at, "due_at": new.due_at})
+                }),
             })
         })
         .collect();
@@ -131,12 +151,79 @@ fn document(snapshot: &Snapshot<'_>, ledger: &Ledger, shown: &[&HandOff]) -> Val
         "data_as_of": snapshot.data_as_of(&[Object::Opportunity, Object::Activity]),
         "handed_off": all.handed_off,
         "verdicts": verdicts,
+        "by_team": groups_json(snapshot, ledger, By::Team),
+        "by_owner": groups_json(snapshot, ledger, By::Owner),
+        "by_source": groups_json(snapshot, ledger, By::Source),
         "rows": rows,
         "unowned": unowned,
     })
 }
 
-fn table(snapshot: &Snapshot<'_>, shown: &[&HandOff]) -> output::Table {
+/// The sums of each group; none is an owner or a team that nobody has.
+fn groups<'a>(
+    rows: impl Iterator<Item = &'a HandOff>,
+    by: By,
+) -> BTreeMap<Option<String>, Summary> {
+    let mut groups: BTreeMap<Option<String>, Vec<&HandOff>> = BTreeMap::new();
+    for row in rows {
+        let key = match by {
+            By::Owner => row.owner.clone(),
+            By::Team => row.team.clone(),
+            By::Source => Some(row.opportunity.source.clone()),
+        };
+        groups.entry(key).or_default().push(row);
+    }
+    groups.into_iter().map(|(key, rows)| (key, summarise(rows.into_iter()))).collect()
+}
+
+fn groups_json(snapshot: &Snapshot<'_>, ledger: &Ledger, by: By) -> Vec<Value> {
+    let group = |(key, sum): (Option<String>, Summary)| {
+        let name = key.as_deref().filter(|_| by == By::Owner);
+        json!({
+            "key": key,
+            "name": name.map(|id| snapshot.facts.owner_name(id)),
+            "handed_off": sum.handed_off,
+            "in_time_share": sum.in_time_share(),
+            "median_secs": sum.median_secs,
+            "p90_secs": sum.p90_secs,
+            "never_touched": sum.never_touched,
+        })
+    };
+    groups(ledger.rows.iter(), by).into_iter().map(group).collect()
+}
+
+fn group_table(snapshot: &Snapshot<'_>, shown: &[&HandOff], by: By) -> output::Table {
+    let time = |secs: Option<i64>| secs.map_or("–".to_owned(), duration_text);
+    let row = |(key, sum): (Option<String>, Summary)| {
+        let name = key.as_deref().map(|key| match by {
+            By::Owner => snapshot.facts.owner_name(key),
+            _ => key,
+        });
+        vec![
+            name.unwrap_or("nobody").to_owned(),
+            sum.handed_off.to_string(),
+            sum.in_time_share().map_or("–".to_owned(), percent),
+            time(sum.median_secs),
+            time(sum.p90_secs),
+            sum.never_touched.to_string(),
+        ]
+    };
+    let rows = groups(shown.iter().copied(), by).into_iter().map(row).collect();
+    let title = match by {
+        By::Owner => "owner",
+        By::Team => "team",
+        By::Source => "source",
+    };
+    output::Table::new(
+        vec![title, "handed off", "in time", "median", "nine of ten", "untouched"],
+        rows,
+    )
+}
+
+fn table(snapshot: &Snapshot<'_>, shown: &[&HandOff], by: Option<By>) -> output::Table {
+    if let Some(by) = by {
+        return group_table(snapshot, shown, by);
+    }
     let zone = &snapshot.settings.company.zone;
     let worst = |row: &&HandOff| (row.verdict != Verdict::Overdue, row.verdict != Verdict::Late);
     let mut sorted: Vec<&HandOff> = shown.to_vec();
@@ -180,11 +267,13 @@ fn closing_line(ledger: &Ledger) -> String {
     let median = all.median_secs.map_or(String::new(), |secs| {
         format!(" Median business time to first touch: {}.", duration_text(secs))
     });
-    let mut line = format!(
-        "{} hand-offs = {}.{share}{median}\n",
+    let sentence = format!(
+        "{} hand-offs = {}.{share}{median}",
         all.handed_off,
         if parts.is_empty() { "none".to_owned() } else { parts.join(" + ") }
     );
+    let mut line = String::new();
+    wrap(&mut line, "", &sentence, output::COLUMNS);
     if !ledger.unowned.is_empty() {
         let ids: Vec<&str> =
             ledger.unowned.iter().map(|row| row.opportunity.id.as_str()).take(10).collect();

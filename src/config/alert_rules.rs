@@ -55,6 +55,9 @@ fn read_pace(table: &Reader<'_>, settings: &mut AlertSettings) {
     rule(table, "target_behind", settings, |rule, all| {
         switch(rule, &mut all.target_behind.enabled);
     });
+    rule(table, "month_missed", settings, |rule, all| {
+        switch(rule, &mut all.month_missed.enabled);
+    });
     rule(table, "goal_out_of_reach", settings, |rule, all| {
         let part = &mut all.goal_out_of_reach;
         switch(rule, &mut part.enabled);

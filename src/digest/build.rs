@@ -52,6 +52,8 @@ pub struct Parts<'a> {
     pub tables: &'a [RateTable],
     /// Alerts with what happened to them in the week.
     pub alerts: Vec<AlertLine>,
+    /// How much was checked and told in the week, in a sentence.
+    pub watched: String,
     /// How mails and positions stand, in sentences.
     pub targets: Vec<String>,
     /// How far the data is complete.
@@ -97,6 +99,7 @@ pub fn build(parts: Parts<'_>) -> Digest {
         sources: parts.sources.iter().map(source).collect(),
         notes: parts.notes,
         alerts: parts.alerts,
+        watched: parts.watched,
         faults,
     }
 }

@@ -46,6 +46,9 @@ pub struct Digest {
     pub followups: Followups,
     /// Alerts that began, ended, or go on.
     pub alerts: Vec<AlertLine>,
+    /// How much was checked and told in the week; digests of older versions do not say.
+    #[serde(default)]
+    pub watched: String,
     /// What changed since last week.
     pub changed: Vec<String>,
     /// What was said before and is otherwise now.

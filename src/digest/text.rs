@@ -42,8 +42,9 @@ pub fn render(digest: &Digest) -> String {
         digest.restated.iter().for_each(|text| wrap(&mut out, "- ", text));
     }
     rates(&mut out, digest);
-    if !digest.alerts.is_empty() {
+    if !digest.alerts.is_empty() || !digest.watched.is_empty() {
         title(&mut out, "ALERTS");
+        wrap(&mut out, "", &digest.watched);
         for alert in &digest.alerts {
             let text = format!("{} (alert {}, {})", alert.summary, alert.id, alert.detail);
             wrap(&mut out, &format!("{:<7} ", alert.what), &text);

@@ -144,6 +144,17 @@ async fn build_at(
     faults.extend(now.derived_faults());
     let data_as_of = now.data_as_of_all();
     notes.extend(stale_note(&now));
+    for silence in store.silences_after(clock).await?.iter().filter(|one| one.holds(clock)) {
+        let until = crate::alerts::message::day_time(silence.until, zone);
+        let about = [&silence.rule, &silence.scope, &silence.team];
+        let about: Vec<&str> = about.into_iter().flatten().map(String::as_str).collect();
+        notes.push(format!(
+            "Silenced by {} until {until}: {}. {}",
+            silence.by,
+            about.join(", "),
+            silence.why
+        ));
+    }
     notes.extend(now.plan_errors.iter().map(|error| format!("The plan: {error}")));
     Ok(digest::build(Parts {
         company: &settings.company.name,
@@ -155,6 +166,7 @@ async fn build_at(
         findings: &figures_now.findings,
         tables: &tables,
         alerts: alert_lines(&now, week).await?,
+        watched: watched(&now, week).await?,
         data_as_of,
         targets: figures_now.targets.clone(),
         sources: &now.completeness.complete_to,
@@ -243,6 +255,10 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
         } else {
             detail
         };
+        let detail = match row.state.as_str() {
+            "acknowledged" if ended.is_none() => format!("{detail}; {}", row.reason),
+            _ => detail,
+        };
         lines.push(AlertLine {
             id: row.id,
             what: what.to_owned(),
@@ -251,6 +267,23 @@ async fn alert_lines(snapshot: &Snapshot<'_>, week: Week) -> Result<Vec<AlertLin
         });
     }
     Ok(lines)
+}
+
+/// How much was checked and told: a week without alerts is good only if somebody looked.
+async fn watched(snapshot: &Snapshot<'_>, week: Week) -> Result<String, EvaluateError> {
+    let zone = &snapshot.settings.company.zone;
+    let start = |day: jiff::civil::Date| {
+        day.to_zoned(zone.clone()).map_or(snapshot.clock, |midnight| midnight.timestamp())
+    };
+    let store = snapshot.store;
+    let checks = store.checks_between(week.from(), week.to()).await?;
+    let sent = store.alert_messages(start(week.from()), start(week.to())).await?;
+    let sent: usize = sent.values().sum();
+    let messages = if sent == 1 { "message" } else { "messages" };
+    let checks = crate::alerts::message::count_text(checks as f64);
+    Ok(format!(
+        "In the week {checks} checks were made, and {sent} {messages} about alerts went out."
+    ))
 }
 
 /// Whether a digest built now is late, for a note in front of it.

@@ -11,9 +11,9 @@ use super::{
 use crate::alerts::{
     Context, Doubt, Finding, SourceView,
     rules::{
-        assumption_doubtful, find_all, goal_out_of_reach, last_useful_day, pace_behind,
-        pipeline_coverage, rate_below_plan, source_stale::stale_sources, source_unusual,
-        target_behind,
+        assumption_doubtful, find_all, goal_out_of_reach, last_useful_day, month_missed,
+        pace_behind, pipeline_coverage, rate_below_plan, source_stale::stale_sources,
+        source_unusual, target_behind,
     },
 };
 use crate::domain::Object;
@@ -24,6 +24,7 @@ pub fn unchecked_rules(snapshot: &Snapshot<'_>) -> BTreeSet<&'static str> {
     let of_plan = [
         pace_behind::NAME,
         rate_below_plan::NAME,
+        month_missed::NAME,
         goal_out_of_reach::NAME,
         last_useful_day::NAME,
         pipeline_coverage::NAME,

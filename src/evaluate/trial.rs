@@ -103,13 +103,15 @@ fn looks(period: Period) -> Vec<Date> {
 
 /// A trial in a sentence.
 pub fn sentence(trial: &Trial) -> String {
-    let periods = if trial.periods == 1 { "period" } else { "periods" };
+    let periods = match trial.periods {
+        1 => "the 1 period like it before".to_owned(),
+        n => format!("the last {n} periods like it"),
+    };
     format!(
-        "{}: with this goal, pace_behind would have fired in {} of the last {} {periods} like it ({}), \
-         {} of them wrongly; {} that ended short would have gone untold",
+        "{}: with this goal, pace_behind would have fired in {} of {periods} ({}), {} of them wrongly; \
+         {} that ended short would have gone untold",
         trial.goal,
         trial.fired,
-        trial.periods,
         trial.metric.title(),
         trial.wrong,
         trial.missed

@@ -15,6 +15,9 @@ use crate::domain::{
     team::Teams,
 };
 
+/// Attempts are counted for ten days.
+const ATTEMPTS_SECS: i64 = 10 * 86_400;
+
 /// How a hand-off stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,12 +94,28 @@ pub struct HandOff {
     pub verdict: Verdict,
     /// Business seconds from the hand-off to the first touch.
     pub touched_secs: Option<i64>,
-    /// Business seconds from the due time to now, in the team's hours, of one that is overdue; else 0.
+    /// Business seconds from the due time to the first touch, or to now where there is none: the clock goes
+    /// on after the breach. 0 of what is neither late nor overdue.
     pub late_secs: i64,
+    /// Touches within ten days of the hand-off.
+    pub attempts: usize,
+    /// The last owner who took it over untouched, with a clock of their own. The verdict does not change.
+    pub reassigned: Option<Reassigned>,
     /// The vendor's value of the channel.
     pub channel: Option<String>,
     /// Whether the source no longer has it: it stays in the ledger, and nobody can call it any more.
     pub deleted: bool,
+}
+
+/// A hand-off that another owner took over before anybody touched it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reassigned {
+    /// To whom.
+    pub to: String,
+    /// When.
+    pub at: Timestamp,
+    /// When that owner's own allowance is used up.
+    pub due_at: Timestamp,
 }
 
 /// An opportunity that has had no owner for too long.
@@ -190,7 +209,8 @@ fn judge(
     let team = owner.and_then(|owner| input.teams.team_of(owner));
     let hours = input.teams.hours_of(team, input.hours);
     let due_at = hours.due(handed_off_at, input.settings.first_touch_within);
-    let first_touch_at = touches.first(input, opportunity, history, handed_off_at, owner);
+    let touched = touches.all(input, opportunity, history, handed_off_at, owner);
+    let first_touch_at = touched.first().copied();
     let key = (opportunity.key.clone(), sequence);
     let withdrawn = [episode.returned_at, opportunity.deleted_at]
         .into_iter()
@@ -224,11 +244,37 @@ fn judge(
         touched_secs: first_touch_at.map(|touch| hours.seconds_open(handed_off_at, touch)),
         late_secs: match verdict {
             Verdict::Overdue => hours.seconds_open(due_at, input.clock),
+            Verdict::Late => hours.seconds_open(due_at, first_touch_at.unwrap_or(input.clock)),
             _ => 0,
         },
+        attempts: touched
+            .iter()
+            .filter(|at| at.as_second() - handed_off_at.as_second() <= ATTEMPTS_SECS)
+            .count(),
+        reassigned: reassigned(input, history, handed_off_at, first_touch_at, owner),
         channel: opportunity.channel.clone().or_else(|| lead?.channel.clone()),
         deleted: opportunity.deleted_at.is_some_and(|at| at <= input.clock),
     }
+}
+
+/// The last owner of another name who came before the first touch.
+fn reassigned(
+    input: &LedgerInput<'_>,
+    history: &History<'_>,
+    handed_off_at: Timestamp,
+    first_touch_at: Option<Timestamp>,
+    owner: Option<&str>,
+) -> Option<Reassigned> {
+    let end = first_touch_at.unwrap_or(input.clock).min(input.clock);
+    let mut later = history.owners.iter().rev().filter_map(|change| {
+        let at = instant(change.at, input.hours);
+        let to = change.value.as_deref()?;
+        (at > handed_off_at && at <= end).then_some((to, at))
+    });
+    let (to, at) = later.next().filter(|(to, _)| owner != Some(*to))?;
+    let hours = input.teams.hours_of(input.teams.team_of(to), input.hours);
+    let due_at = hours.due(at, input.settings.first_touch_within);
+    Some(Reassigned { to: to.to_owned(), at, due_at })
 }
 
 fn unowned(
@@ -299,24 +345,28 @@ impl<'a> Touches<'a> {
         }
     }
 
-    /// The first touch at or after the hand-off, by somebody of the team then or at the time of the
-    /// touch.
-    fn first(
+    /// The touches at or after the hand-off, by somebody of the team then or at the time of the touch, in
+    /// their order.
+    fn all(
         &self,
         input: &LedgerInput<'_>,
         opportunity: &Opportunity,
         history: &History<'_>,
         handed_off_at: Timestamp,
         owner: Option<&str>,
-    ) -> Option<Timestamp> {
+    ) -> Vec<Timestamp> {
         let source = opportunity.key.source.as_str();
         let own = self.by_opportunity.get(&(source, opportunity.key.id.as_str()));
         let others = self.contacts.get(&opportunity.key).into_iter().flatten().copied();
         let contacts = opportunity.lead.as_deref().into_iter().chain(others);
         let of_contacts = contacts.filter_map(|lead| self.by_lead.get(&(source, lead)));
-        own.into_iter()
+        // An activity may be linked to the opportunity and to its contact.
+        let mut seen = std::collections::HashSet::new();
+        let mut found: Vec<Timestamp> = own
+            .into_iter()
             .chain(of_contacts)
             .flatten()
+            .filter(|activity| seen.insert(&activity.key))
             .filter_map(|activity| {
                 let at = instant(activity.at, input.hours);
                 if at < handed_off_at || at > input.clock {
@@ -327,6 +377,8 @@ impl<'a> Touches<'a> {
                 let ours = [owner, then].into_iter().flatten();
                 ours.into_iter().any(|owner| input.teams.same_team(owner, by)).then_some(at)
             })
-            .min()
+            .collect();
+        found.sort_unstable();
+        found
     }
 }

@@ -8,5 +8,5 @@ pub mod settings;
 pub mod summary;
 
 pub use episode::Episode;
-pub use ledger::{Excuse, HandOff, Ledger, LedgerInput, Unowned, Verdict, ledger};
+pub use ledger::{Excuse, HandOff, Ledger, LedgerInput, Reassigned, Unowned, Verdict, ledger};
 pub use summary::{Summary, summarise};

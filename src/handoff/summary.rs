@@ -13,6 +13,10 @@ pub struct Summary {
     pub verdicts: BTreeMap<Verdict, usize>,
     /// Median business time to the first touch, of those that were touched, in seconds.
     pub median_secs: Option<i64>,
+    /// The time within which nine of ten of them were.
+    pub p90_secs: Option<i64>,
+    /// How many are over and were never touched.
+    pub never_touched: usize,
 }
 
 impl Summary {
@@ -37,10 +41,14 @@ pub fn summarise<'a>(rows: impl Iterator<Item = &'a HandOff>) -> Summary {
         summary.handed_off += 1;
         *summary.verdicts.entry(row.verdict).or_insert(0) += 1;
         touched_secs.extend(row.touched_secs);
+        summary.never_touched += usize::from(row.verdict == Verdict::Overdue);
     }
     touched_secs.sort_unstable();
     // The lower median: a time that somebody really took.
     summary.median_secs = touched_secs.get(touched_secs.len().saturating_sub(1) / 2).copied();
+    // The smallest time within which at least nine of ten lie.
+    let place = (touched_secs.len() * 9).div_ceil(10).saturating_sub(1);
+    summary.p90_secs = touched_secs.get(place).copied();
     summary
 }
 

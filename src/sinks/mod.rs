@@ -8,7 +8,6 @@ pub mod http;
 pub mod msteams;
 pub mod pagerduty;
 pub mod slack;
-mod slack_bot;
 pub mod webhook;
 
 use std::future::Future;

@@ -35,18 +35,32 @@ impl Store {
         Ok(rows.iter().map(silence).collect())
     }
 
-    /// Who has heard of an alert, and when last; `*` is everybody.
+    /// Who has heard what of an alert; `*` is everybody.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn heard_of(&self, alert: i64) -> StoreResult<Vec<(String, Timestamp)>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT recipient, at_ms FROM alert_heard WHERE alert = ? ORDER BY at_ms, recipient",
+    pub async fn heard_of(&self, alert: i64) -> StoreResult<Vec<(String, Heard)>> {
+        let rows = sqlx::query(
+            "SELECT alert, recipient, at_ms, level, records, ended FROM alert_heard
+             WHERE alert = ? ORDER BY at_ms, recipient",
         )
         .bind(alert)
         .fetch_all(&self.pool)
         .await
         .map_err(on("read who heard of an alert"))?;
+        rows.iter().map(|row| Ok((row.get(1), heard(row)?))).collect()
+    }
+
+    /// To whom messages about alerts went, and when, in their order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn alert_message_times(&self) -> StoreResult<Vec<(String, Timestamp)>> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT recipient, at_ms FROM alert_message ORDER BY id")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(on("read messages about alerts"))?;
         Ok(rows.into_iter().map(|(who, ms)| (who, instant(ms))).collect())
     }
 
@@ -106,17 +120,7 @@ impl Write {
         .fetch_all(&mut *self.transaction)
         .await
         .map_err(on("read what was told"))?;
-        let mut heard = BTreeMap::new();
-        for row in rows {
-            let level: i64 = row.get(3);
-            let records: &str = row.get(4);
-            let records =
-                serde_json::from_str(records).map_err(unreadable("read what was told"))?;
-            let level = usize::try_from(level).unwrap_or(0);
-            let known = Heard { at: instant(row.get(2)), level, records, ended: row.get(5) };
-            heard.insert((row.get(0), row.get(1)), known);
-        }
-        Ok(heard)
+        rows.iter().map(|row| Ok(((row.get(0), row.get(1)), heard(row)?))).collect()
     }
 
     /// Remembers what a recipient has heard; `message` is 0 where the digest tells it.
@@ -247,4 +251,15 @@ impl Write {
             .map_err(on("end a silence"))?;
         Ok(ended.rows_affected() > 0)
     }
+}
+
+/// What somebody has heard, from a row of alert, recipient, instant, level, records and end.
+fn heard(row: &sqlx::sqlite::SqliteRow) -> StoreResult<Heard> {
+    let (level, records): (i64, &str) = (row.get(3), row.get(4));
+    Ok(Heard {
+        at: instant(row.get(2)),
+        level: usize::try_from(level).unwrap_or(0),
+        records: serde_json::from_str(records).map_err(unreadable("read what was told"))?,
+        ended: row.get(5),
+    })
 }

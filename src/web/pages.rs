@@ -130,8 +130,16 @@ pub async fn alert(State(web): Asked, Path(id): Path<i64>) -> Page {
         })
         .collect();
     let shown_alert = view::alert(&row, zone);
+    let heard = ground.store.heard_of(id).await?;
+    let heard: Vec<String> = heard
+        .into_iter()
+        .map(|(who, heard)| {
+            format!("{} {}", who.replace('*', "everybody"), day_time(heard.at, zone))
+        })
+        .collect();
+    let told = if heard.is_empty() { "nobody yet".to_owned() } else { heard.join(", ") };
     let title = format!("Alert {id}");
-    render(&ground, "alert", &title, context! { alert => shown(&shown_alert), steps })
+    render(&ground, "alert", &title, context! { alert => shown(&shown_alert), steps, told })
 }
 
 /// `GET /handoffs`

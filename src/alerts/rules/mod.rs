@@ -9,6 +9,7 @@ pub mod followup_overdue;
 pub mod goal_out_of_reach;
 pub mod handoffs_returned;
 pub mod last_useful_day;
+pub mod month_missed;
 pub mod opportunities_stalled;
 pub mod pace_behind;
 pub mod pipeline_coverage;
@@ -26,9 +27,10 @@ use crate::domain::{Opportunity, notice::RecordRef};
 pub type Rule = (&'static str, fn(&Context<'_>) -> Vec<Finding>);
 
 /// Every rule.
-pub const RULES: [Rule; 18] = [
+pub const RULES: [Rule; 19] = [
     (pace_behind::NAME, pace_behind::find),
     (rate_below_plan::NAME, rate_below_plan::find),
+    (month_missed::NAME, month_missed::find),
     (goal_out_of_reach::NAME, goal_out_of_reach::find),
     (last_useful_day::NAME, last_useful_day::find),
     (pipeline_coverage::NAME, pipeline_coverage::find),

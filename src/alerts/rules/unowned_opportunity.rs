@@ -26,7 +26,10 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     let have = if count == 1 { "opportunity has" } else { "opportunities have" };
     finding.value = count as f64;
     finding.threshold = 1.0;
-    finding.summary = format!("{count} {have} no owner");
+    finding.summary = match count {
+        0 => "Every opportunity has an owner".into(),
+        _ => format!("{count} {have} no owner"),
+    };
     finding.task = format!("{count} {have} no owner");
     finding.owner = "whoever routes opportunities".into();
     for row in rows.iter().take(NAMED_MAX) {

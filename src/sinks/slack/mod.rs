@@ -4,15 +4,18 @@
 //! Sources: docs.slack.dev, "Sending messages using incoming webhooks" (its errors are texts with
 //! 400, 403, 404 and 410) and "chat.postMessage" (its errors come with status 200 and `ok: false`).
 
+mod bot;
+
 use std::path::Path;
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Boxed, Delivery, Outgoing, Sink, http, slack_bot::Bot};
+use super::{Boxed, Delivery, Outgoing, Sink, http};
 use crate::config::sinks::Slack;
 use crate::domain::notice::slack_escape;
 use crate::net;
+use bot::Bot;
 
 /// Block Kit: at most this many blocks in a message.
 const BLOCKS_MAX: usize = 50;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Delivery, Outgoing, http};
+use crate::sinks::{Delivery, Outgoing, http};
 
 /// Messages of a channel that are looked through for one that may have arrived.
 const HISTORY_MAX: usize = 100;
@@ -54,7 +54,7 @@ impl Bot<'_> {
         match self.post(&body).await {
             // Somebody deleted the first message: the news is told all the same.
             Delivery::Refused(text) if text.contains("thread_not_found") => {
-                let fresh = super::slack::payload(message);
+                let fresh = super::payload(message);
                 body["blocks"] = fresh["blocks"].clone();
                 for key in ["thread_ts", "reply_broadcast"] {
                     body.as_object_mut().map(|body| body.remove(key));
