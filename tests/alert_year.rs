@@ -83,8 +83,9 @@ owners = ["l1"]
 file = "lazy.txt"
 "#;
 
+/// A goal that is met all the time: hand-offs are what is looked at, and critical messages may pass.
 const PLAN: &str =
-    "[[goal]]\nname = \"leads\"\nfrom = \"2026-01-01\"\nto = \"2027-01-01\"\nleads = 1500\n";
+    "[[goal]]\nname = \"leads\"\nfrom = \"FROM\"\nto = \"2027-06-01\"\nleads = 1000\n";
 
 /// Owner, team, and how many of a hundred hand-offs are touched in time, late, and never.
 const OWNERS: [(&str, &str, [usize; 3]); 8] = [
@@ -169,9 +170,9 @@ fn due(team: &str, created: Timestamp) -> Timestamp {
 }
 
 impl Year {
-    async fn new(seed: u64) -> Year {
+    async fn new(seed: u64, from: Date) -> Year {
         let (folder, settings) = settings_of(CONFIG);
-        write(folder.path(), "plan.toml", PLAN);
+        write(folder.path(), "plan.toml", &PLAN.replace("FROM", &from.to_string()));
         let store = Store::open(&settings.database).await.unwrap();
         Year {
             folder,
@@ -377,7 +378,7 @@ async fn a_year_of_hand_offs_loses_nothing_and_wakes_nobody() {
     let date = jiff::civil::date;
     if years == 0 {
         // Ten weeks with the change of the clocks, and the two days without a CRM.
-        let mut year = Year::new(1).await;
+        let mut year = Year::new(1, date(2026, 2, 16)).await;
         year.live(date(2026, 2, 16), date(2026, 4, 27)).await;
         let tally = &year.tally;
         assert!(tally.deals > 60 && tally.overdue_told > 5 && tally.messages > 5, "{tally:?}");
@@ -385,7 +386,7 @@ async fn a_year_of_hand_offs_loses_nothing_and_wakes_nobody() {
         return;
     }
     for seed in 1..=years {
-        let mut year = Year::new(seed).await;
+        let mut year = Year::new(seed, date(2026, 1, 5)).await;
         year.live(date(2026, 1, 5), date(2027, 1, 4)).await;
         println!("seed {seed}: {:?}", year.tally);
         assert!(year.tally.floods == 1, "{:?}", year.tally);
