@@ -175,6 +175,12 @@ async fn an_end_is_told_in_the_morning_and_not_at_all_where_it_began_again() {
     world.call("d-1", "2026-11-23T14:05:00Z", "ben");
     world.at("2026-11-23T14:10:00Z").await;
     assert_eq!((world.messages().await, world.told("Over: ").await), (2, 1));
+    // To everybody it was one alert, so it is one conversation.
+    let rows = world
+        .store
+        .alerts_between(instant("2026-01-01T00:00:00Z"), instant("2027-01-01T00:00:00Z"));
+    let threads: Vec<String> = rows.await.unwrap().into_iter().map(|row| row.thread).collect();
+    assert_eq!(threads, ["alert:1", "alert:1"]);
 }
 
 #[tokio::test]

@@ -251,6 +251,23 @@ async fn a_bot_looks_for_a_message_that_may_have_arrived_before_it_sends_it_agai
 }
 
 #[tokio::test]
+async fn a_bot_looks_for_a_reply_in_its_thread_and_a_reply_is_no_root() {
+    let (sink, way, taken) = SINKS[1];
+    let world = World::new(sink, way, &[taken, CUT, "HISTORY", taken]).await;
+    world.say("begins", alerts(&["firing"])).await;
+    world.say("is worse", alerts(&["firing"])).await;
+    world.deliver(START).await;
+    assert_eq!(world.deliver("2026-11-23T13:05:00Z").await.sent, 1);
+    world.say("is worse still", alerts(&["firing"])).await;
+    assert_eq!(world.deliver("2026-11-23T13:06:00Z").await.sent, 1);
+    let heads = world.server.heads.lock().unwrap().clone();
+    let asked: Vec<&str> = heads.iter().filter_map(|head| head.split(['?', ' ']).nth(1)).collect();
+    let post = "/chat.postMessage";
+    assert_eq!(asked, [post, post, "/conversations.replies", post]);
+    assert_eq!(world.bodies()[3]["thread_ts"], json!("1700.000100"));
+}
+
+#[tokio::test]
 async fn a_card_says_what_the_text_says_and_its_marks_do_nothing() {
     let (sink, way, taken) = SINKS[4];
     let world = World::new(sink, way, &[taken]).await;

@@ -199,6 +199,15 @@ async fn what_an_older_version_told_is_known_to_everybody() {
     assert_eq!((heard.len(), all.level, all.ended), (1, 2, false));
     assert!(all.records.contains("d-1"));
     assert_eq!(write.untold_ends().await.unwrap(), []);
+    // Its end is told to the team: everybody's row says nothing of them any more.
+    let known = paceline::domain::heard::Heard { ended: true, ..all.clone() };
+    write.put_heard(2, "team.sales", &known, 1).await.unwrap();
+    let mut over = write.open_alerts().await.unwrap().remove(0);
+    over.state = "resolved".into();
+    write.put_alert(&over).await.unwrap();
+    assert_eq!(write.untold_ends().await.unwrap().len(), 1, "others may not have heard");
+    assert!(write.heard().await.unwrap()[&(2, "team.sales".to_owned())].ended);
+    drop(write);
     let row = store.alert(2).await.unwrap().unwrap();
     assert_eq!((row.thread.as_str(), row.state.as_str()), ("alert:2", "firing"));
     assert_eq!(store.transitions_of(1).await.unwrap().len(), 1);

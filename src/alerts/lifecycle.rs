@@ -259,7 +259,10 @@ fn step(known: Option<&OpenAlert>, finding: &Finding, check: &Check<'_>) -> Opti
             let now = Transition { level: *level, streak, ..kept(alert, finding) };
             if streak >= patience.enter {
                 let reason = format!("step {level} of its thresholds held for {streak} checks");
-                Transition { kind: Kind::Opened, state: State::Firing, reason, ..now }
+                // Somebody may have seen it while it was pending.
+                let held = now.ack.as_ref().is_some_and(|ack| ack.until > check.now);
+                let state = if held { State::Acknowledged } else { State::Firing };
+                Transition { kind: Kind::Opened, state, reason, ..now }
             } else {
                 pending(now, patience.enter)
             }
@@ -407,6 +410,9 @@ mod tests {
         assert_eq!(forgotten, Some((Kind::AckEnded, State::Firing)));
         let over = next(Some(acknowledged(now)), Clear, false, 1);
         assert_eq!(over, Some((Kind::Resolved, State::Resolved)));
+        let seen = OpenAlert { state: State::Pending, streak: 1, ..acknowledged(later) };
+        let seen = next(Some(seen), Breach(1), false, 2);
+        assert_eq!(seen, Some((Kind::Opened, State::Acknowledged)));
         let back = OpenAlert { state: State::Stale, ..acknowledged(later) };
         let back = next(Some(back), Breach(1), false, 1);
         assert_eq!(back, Some((Kind::Fresh, State::Acknowledged)));

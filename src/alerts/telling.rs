@@ -59,7 +59,7 @@ pub struct Standing {
 }
 
 /// What is new to somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum News {
     /// It goes on, and they have not heard of it.
     Opened,
@@ -131,7 +131,7 @@ pub fn tell(
     let mut telling = Telling::default();
     let mut grouped: BTreeMap<(Recipient, String), Vec<(usize, News)>> = BTreeMap::new();
     for (index, standing) in standings.iter().enumerate() {
-        let recipients = recipients(standing, house.people);
+        let recipients = recipients(standing, heard, house.people);
         if recipients.is_empty() && standing.state == State::Firing {
             telling.held.push((index, "nobody can be reached".into()));
         }
@@ -176,13 +176,16 @@ pub fn tell(
     telling
 }
 
+/// An end waits for the next week, since it closes what was opened at the other side.
 fn over_budget(message: Message, house: &House<'_>, telling: &mut Telling) {
-    if house.people.get(&message.to).is_some_and(|person| person.reads_digest) {
-        let to = |(index, news)| (index, message.to.clone(), news);
-        telling.digest_only.extend(message.parts.into_iter().map(to));
-    } else {
-        let reason = format!("{} had all its messages of this week", message.to.name());
-        telling.held.extend(message.parts.into_iter().map(|(index, _)| (index, reason.clone())));
+    let reads_digest = house.people.get(&message.to).is_some_and(|person| person.reads_digest);
+    for (index, news) in message.parts {
+        if reads_digest && news != News::Resolved {
+            telling.digest_only.push((index, message.to.clone(), news));
+        } else {
+            let reason = format!("{} had all its messages of this week", message.to.name());
+            telling.held.push((index, reason));
+        }
     }
 }
 
@@ -195,8 +198,17 @@ fn urgency(
     (news == News::Resolved, severity, std::cmp::Reverse(standing.level), standing.alert)
 }
 
-/// Who is to hear of an alert. A team that cannot be reached is the operator's business.
-fn recipients(standing: &Standing, people: &BTreeMap<Recipient, Person>) -> BTreeSet<Recipient> {
+/// Who is to hear of an alert. Of an end it is whoever heard of the beginning, whatever the plan and the teams
+/// are now. A team that cannot be reached is the operator's business.
+fn recipients(
+    standing: &Standing,
+    heard: &BTreeMap<(i64, String), Heard>,
+    people: &BTreeMap<Recipient, Person>,
+) -> BTreeSet<Recipient> {
+    let knows = |name: &str| heard.contains_key(&(standing.alert, name.to_owned()));
+    if standing.state == State::Resolved && !knows("*") {
+        return people.keys().filter(|who| knows(&who.name())).cloned().collect();
+    }
     let reachable = |who: &Recipient| people.contains_key(who);
     let mut found: BTreeSet<Recipient> = match &standing.finding.audience {
         Audience::Team(name) => BTreeSet::from([Recipient::Team(name.clone())]),
@@ -228,6 +240,9 @@ pub fn news(heard: Option<&Heard>, standing: &Standing) -> Option<News> {
             Some(News::Resolved)
         }
         (State::Firing, None) => Some(News::Opened),
+        // They heard that it was over, and it began again.
+        (State::Firing, Some(heard)) if heard.ended => Some(News::Opened),
+        (_, Some(heard)) if heard.ended => None,
         (State::Firing, Some(heard)) if standing.level > heard.level => Some(News::Worse),
         (State::Firing, Some(heard)) if standing.reminded.is_some_and(|at| at > heard.at) => {
             Some(News::Reminder)
@@ -377,6 +392,54 @@ mod tests {
         assert!(telling.messages[0].last && telling.messages[0].parts == [(1, News::Opened)]);
         let team = Recipient::Team("sales".into());
         assert_eq!(telling.digest_only, [(0, team, News::Opened)]);
+    }
+
+    #[test]
+    fn an_end_reaches_whoever_heard_of_the_beginning_and_nobody_twice() {
+        let mut heard_by = BTreeMap::new();
+        let mut know = |who: &str, ended| {
+            let known = Heard { ended, ..heard(1, &["a"]) };
+            heard_by.insert((1, who.to_owned()), known);
+        };
+        know("escalation", false);
+        know("team.gone", false);
+        know("team.sales", true);
+        let everybody = people(None, None);
+        let house = House {
+            people: &everybody,
+            silences: &[],
+            now: at("12:00"),
+            shadow: false,
+            critical_passes: true,
+        };
+        let to = |heard_by: &BTreeMap<(i64, String), Heard>, state| -> Vec<Recipient> {
+            let told = tell(&[standing(1, state, 1)], heard_by, &house);
+            told.messages.into_iter().map(|message| message.to).collect()
+        };
+        assert_eq!(to(&heard_by, State::Resolved), [Recipient::Escalation]);
+        // It began again: who heard of the end hears of it.
+        assert_eq!(to(&heard_by, State::Firing), [Recipient::Team("sales".into())]);
+        // What was told before recipients were kept: everybody knows, but for those who heard the end.
+        heard_by.insert((1, "*".to_owned()), heard(1, &["a"]));
+        assert_eq!(to(&heard_by, State::Resolved), []);
+        heard_by.remove(&(1, "team.sales".to_owned()));
+        assert_eq!(to(&heard_by, State::Resolved), [Recipient::Team("sales".into())]);
+    }
+
+    #[test]
+    fn an_end_over_the_budget_waits_for_the_next_week() {
+        let known = BTreeMap::from([((1, "team.sales".to_owned()), heard(1, &["a"]))]);
+        let everybody = people(Some(0), None);
+        let house = House {
+            people: &everybody,
+            silences: &[],
+            now: at("12:00"),
+            shadow: false,
+            critical_passes: true,
+        };
+        let told = tell(&[standing(1, State::Resolved, 1)], &known, &house);
+        assert!(told.messages.is_empty() && told.digest_only.is_empty());
+        assert_eq!(told.held.len(), 1);
     }
 
     #[test]

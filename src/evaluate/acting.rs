@@ -38,6 +38,7 @@ pub fn until(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, A
         next.map(|midnight| midnight.timestamp()).ok()
     };
     let at = match duration_secs(text.trim()) {
+        Some(secs) if secs > DAYS_MAX * 86_400 => None,
         Some(secs) => now.saturating_add(secs.seconds()).ok(),
         None => text.trim().parse().ok().and_then(day),
     };
@@ -137,7 +138,7 @@ mod tests {
         let at = |text: &str| until(text, now, &zone).map(|at| at.to_string()).ok();
         assert_eq!(at("3d").as_deref(), Some("2026-11-26T13:00:00Z"));
         assert_eq!(at("2026-11-23").as_deref(), Some("2026-11-24T05:00:00Z"));
-        for wrong in ["2026-11-22", "soon", "", "93d"] {
+        for wrong in ["2026-11-22", "soon", "", "93d", "99999999w"] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
     }

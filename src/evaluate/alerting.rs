@@ -24,7 +24,7 @@ use crate::store::{
 };
 
 /// An end that could not be told for so long is no news any more.
-const END_HOURS_MAX: i64 = 7 * 24;
+const END_HOURS_MAX: i64 = 31 * 24;
 
 /// What a check did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
     let people = telling::people(snapshot, &findings).await?;
     let silences = snapshot.store.silences_after(snapshot.clock).await?;
     let signer = match snapshot.settings.http.public_url {
-        Some(_) => Some(Signer::of(snapshot.store).await?),
+        Some(_) => Signer::of(snapshot.store).await?,
         None => None,
     };
     let alerts = &snapshot.settings.alerts;
@@ -63,15 +63,9 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
     let after = follow(snapshot, &mut write, &findings, &stale).await?;
     let heard = write.heard().await?;
     let told = tell(&after.standings, &heard, &house);
-    let messages = telling::send(
-        snapshot,
-        &mut write,
-        &told.messages,
-        &after.standings,
-        &heard,
-        signer.as_ref(),
-    )
-    .await?;
+    let messages =
+        telling::send(snapshot, &mut write, &told.messages, &after, &heard, signer.as_ref())
+            .await?;
     for (index, who, news) in &told.digest_only {
         let standing = &after.standings[*index];
         let (name, now) = (who.name(), snapshot.clock);
@@ -87,10 +81,13 @@ pub async fn check(snapshot: &Snapshot<'_>) -> Result<Checked, EvaluateError> {
 }
 
 /// The alerts after a check, and what happened to them.
-struct After {
-    standings: Vec<Standing>,
+pub(super) struct After {
+    /// Those of which there may be something to tell.
+    pub(super) standings: Vec<Standing>,
     /// By place in the list of standings.
     transitions: BTreeMap<usize, Transition>,
+    /// Threads in which something goes on, whether or not it was looked at.
+    pub(super) open_threads: BTreeSet<String>,
 }
 
 /// Decides what follows for each alert, and stores it.
@@ -117,12 +114,23 @@ async fn follow(
             threads.entry(alert.finding.group.clone()).or_insert_with(|| row.thread.clone());
         }
     }
-    let mut after = After { standings: Vec::new(), transitions: BTreeMap::new() };
+    let mut after = After {
+        standings: Vec::new(),
+        transitions: BTreeMap::new(),
+        open_threads: BTreeSet::new(),
+    };
+    let mut going_on: BTreeMap<i64, String> =
+        rows.values().map(|row| (row.id, row.thread.clone())).collect();
     for transition in decide(&open, findings, &check) {
         let known = transition.alert.and_then(|id| rows.get(&id));
         let group = transition.finding.group.clone();
         let mut row = alert_row(known, &transition, now);
-        if known.is_none() && !group.is_empty() {
+        // It comes back before everybody heard that it was over: to them it never was.
+        let before = ended.iter().position(|old| old.rule == row.rule && old.scope == row.scope);
+        let before = before.filter(|_| known.is_none()).map(|place| ended.remove(place));
+        if let Some(before) = &before {
+            row.thread.clone_from(&before.thread);
+        } else if known.is_none() && !group.is_empty() {
             row.thread = threads.get(&group).cloned().unwrap_or_default();
         }
         row.id = write.put_alert(&row).await?;
@@ -130,10 +138,13 @@ async fn follow(
             row.thread = format!("alert:{}", row.id);
         }
         threads.entry(group).or_insert_with(|| row.thread.clone());
-        // It comes back before everybody heard that it was over: to them it never was.
-        let before = ended.iter().position(|old| old.rule == row.rule && old.scope == row.scope);
-        if let Some(place) = before.filter(|_| known.is_none()) {
-            write.hand_over_heard(ended.remove(place).id, row.id).await?;
+        if let Some(before) = before {
+            write.hand_over_heard(before.id, row.id).await?;
+        }
+        if transition.state == State::Resolved {
+            going_on.remove(&row.id);
+        } else {
+            going_on.insert(row.id, row.thread.clone());
         }
         let standing = standing(snapshot, &row, transition.finding.clone(), transition.state);
         after.transitions.insert(after.standings.len(), transition);
@@ -147,6 +158,7 @@ async fn follow(
             after.standings.push(standing(snapshot, &row, finding, State::Resolved));
         }
     }
+    after.open_threads = going_on.into_values().collect();
     Ok(after)
 }
 

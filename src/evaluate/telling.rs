@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, ToSpan, civil::Date};
 
-use super::{Snapshot, snapshot::EvaluateError};
-use crate::alerts::lifecycle::State;
+use super::{Snapshot, alerting::After, snapshot::EvaluateError};
 use crate::alerts::message::{self, Frame, Part, day_time};
 use crate::alerts::settings::Delivery;
 use crate::alerts::telling::{Message, News, Person, Recipient, Standing};
@@ -19,6 +18,9 @@ use crate::store::{StoreError, Write};
 
 /// So far the next opening is looked for.
 const OPENING_DAYS_MAX: i64 = 62;
+
+/// A thread, and what is told in it.
+type Said<'a> = (&'a str, &'a [(usize, News)]);
 
 /// What each recipient has heard, by alert and recipient.
 pub type AllHeard = BTreeMap<(i64, String), Heard>;
@@ -40,15 +42,18 @@ pub async fn people(
     let digest = settings.digest_teams();
     let mut people = BTreeMap::new();
     let mut add = |who: Recipient, hours: Option<&BusinessCalendar>| {
-        if ways_to(snapshot, &who).is_empty() {
+        let ways = ways_to(snapshot, &who);
+        if ways.is_empty() {
             return;
         }
+        // Nobody is woken for a report: whom only PagerDuty reaches has no digest.
+        let reads = ways.iter().any(|(sink, _)| *sink != "pagerduty");
         let had = used.get(&who.name()).copied().unwrap_or(0);
         let limited = who != Recipient::Operator;
         let person = Person {
             closed: hours.and_then(|hours| closed(settings, hours, now)),
             left: limited.then(|| settings.alerts.messages_per_week.saturating_sub(had)),
-            reads_digest: matches!(&who, Recipient::Team(name) if digest.contains(name)),
+            reads_digest: reads && matches!(&who, Recipient::Team(name) if digest.contains(name)),
         };
         people.insert(who, person);
     };
@@ -108,22 +113,25 @@ pub async fn send(
     snapshot: &Snapshot<'_>,
     write: &mut Write,
     messages: &[Message],
-    standings: &[Standing],
+    after: &After,
     heard: &AllHeard,
     signer: Option<&Signer>,
 ) -> Result<usize, StoreError> {
+    let standings = &after.standings;
     let mut count = 0;
-    // Two teams with one mailbox get one copy: the same thread in the same check has one number.
-    let mut numbers: BTreeMap<&str, i64> = BTreeMap::new();
+    // Two teams with one mailbox get one copy: what says the same in the same check has one number.
+    let mut numbers: BTreeMap<Said<'_>, i64> = BTreeMap::new();
     for message in messages {
         let name = message.to.name();
         let ids: Vec<i64> =
             message.parts.iter().map(|(index, _)| standings[*index].alert).collect();
         let number = write.note_alert_message(&name, &message.thread, &ids, snapshot.clock).await?;
-        let key_number = *numbers.entry(&message.thread).or_insert(number);
-        let document = document(snapshot, message, standings, heard, signer);
+        let same = (message.thread.as_str(), message.parts.as_slice());
+        let key_number = *numbers.entry(same).or_insert(number);
+        let document = document(snapshot, message, after, heard, signer);
         for (sink, address) in ways_to(snapshot, &message.to) {
-            let key = format!("{}:{key_number}:{sink}:{address}", message.thread);
+            // The letter keeps these apart from the keys of older versions.
+            let key = format!("{}:m{key_number}:{sink}:{address}", message.thread);
             write.enqueue(&message.thread, &key, sink, &address, &document, snapshot.clock).await?;
             count += 1;
         }
@@ -163,13 +171,13 @@ fn known_of<'a>(heard: &'a AllHeard, alert: i64, recipient: &str) -> Option<&'a 
 fn document(
     snapshot: &Snapshot<'_>,
     message: &Message,
-    standings: &[Standing],
+    after: &After,
     heard: &AllHeard,
     signer: Option<&Signer>,
 ) -> crate::domain::notice::Document {
     let settings = snapshot.settings;
     let part = |(index, news): &(usize, News)| {
-        let standing = &standings[*index];
+        let standing = &after.standings[*index];
         let known = known_of(heard, standing.alert, &message.to.name());
         Part { news: *news, standing, heard: known.map(|heard| &heard.records) }
     };
@@ -187,10 +195,7 @@ fn document(
                 settings.alerts.messages_per_week
             )
         }),
-        over: parts.iter().all(|part| part.news == News::Resolved)
-            && standings.iter().all(|standing| {
-                standing.thread != message.thread || standing.state == State::Resolved
-            }),
+        over: !after.open_threads.contains(&message.thread),
         links: links(snapshot, &parts, signer),
     };
     message::document(&parts, &frame)

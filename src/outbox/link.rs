@@ -40,22 +40,25 @@ impl Action {
 pub struct Signer(hmac::Key);
 
 impl Signer {
-    /// The signer of a store; its key is made at the first use, and stays in the database.
+    /// The signer of a store; its key is made at the first use, and stays in the database. None on a machine
+    /// that has no random numbers: a key that can be guessed is worse than no links.
     ///
     /// # Errors
     /// When the database cannot be read or written.
-    pub async fn of(store: &Store) -> Result<Signer, StoreError> {
+    pub async fn of(store: &Store) -> Result<Option<Signer>, StoreError> {
         if let Some(key) = store.meta(KEY).await? {
-            return Ok(Signer::new(&key));
+            return Ok(Some(Signer::new(&key)));
         }
         let made = rand::generate::<[u8; KEY_BYTES]>(&rand::SystemRandom::new());
-        // A machine without randomness signs with a key that no other message has seen either.
-        let bytes = made.map(rand::Random::expose).unwrap_or_default();
+        let Ok(bytes) = made.map(rand::Random::expose) else {
+            tracing::error!("this machine has no random numbers, so messages have no links");
+            return Ok(None);
+        };
         let key: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut write = store.begin().await?;
         write.set_meta(KEY, &key).await?;
         write.commit().await?;
-        Ok(Signer::new(&key))
+        Ok(Some(Signer::new(&key)))
     }
 
     fn new(key: &str) -> Signer {

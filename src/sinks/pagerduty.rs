@@ -12,6 +12,8 @@ use crate::domain::notice::{AlertNote, EventKind};
 
 /// The API's limit of `payload.summary`.
 const SUMMARY_CHARS_MAX: usize = 1_024;
+/// The API's limit of `dedup_key`.
+const KEY_CHARS_MAX: usize = 255;
 /// Of a message's text in the details; the API takes 512 kB in all.
 const DETAILS_CHARS_MAX: usize = 16_000;
 
@@ -94,7 +96,9 @@ fn events(message: Outgoing<'_>) -> Vec<Value> {
         }
         EventKind::Alert => {
             let of = |alert: &AlertNote| {
-                let key = format!("paceline:{}:alert:{}", message.store_id, alert.id);
+                // By what it is about: an alert that ends and begins again is one incident to them.
+                let key = format!("paceline:{}:{}:{}", message.store_id, alert.rule, alert.scope);
+                let key: String = key.chars().take(KEY_CHARS_MAX).collect();
                 let action = if alert.state == "resolved" { "resolve" } else { "trigger" };
                 event(key, action, &alert.summary, &alert.severity)
             };

@@ -127,8 +127,9 @@ impl Store {
              (SELECT t.id FROM alert_transition t JOIN alert a ON a.id = t.alert
               WHERE a.ended_ms < ?1 AND t.id < (SELECT max(id) FROM alert_transition)
                 AND a.id < (SELECT max(id) FROM alert) LIMIT ?2)",
-            "DELETE FROM alert_heard WHERE alert IN
-             (SELECT id FROM alert WHERE ended_ms < ?1 AND id < (SELECT max(id) FROM alert) LIMIT ?2)",
+            "DELETE FROM alert_heard WHERE (alert, recipient) IN
+             (SELECT alert, recipient FROM alert_heard h JOIN alert a ON a.id = h.alert
+              WHERE a.ended_ms < ?1 AND a.id < (SELECT max(id) FROM alert) LIMIT ?2)",
             "DELETE FROM alert_check WHERE id IN
              (SELECT id FROM alert_check WHERE last_ms < ?1
               AND id < (SELECT max(id) FROM alert_check) LIMIT ?2)",

@@ -160,8 +160,10 @@ impl Write {
                     (SELECT thread FROM alert WHERE ?1 <> '' AND ?3 <> '' AND id IN
                         (SELECT alert FROM alert_transition WHERE instr(finding, ?2) > 0))";
         self.rename(gone, source, &before, &after).await?;
-        let told = "UPDATE alert_heard SET records = replace(records, ?1, ?2) WHERE alert IN
-                    (SELECT alert FROM alert_transition WHERE instr(finding, ?3) > 0)";
+        // An alert that took over from another one may know records that it never named itself.
+        let told = "UPDATE alert_heard SET records = replace(records, ?1, ?2)
+                    WHERE ?3 <> '' AND instr(records, ?1) > 0 AND alert IN
+                        (SELECT id FROM alert WHERE instr(finding, '\"object\":\"lead\"') > 0)";
         self.rename(told, &quote(id), &quote(name), &before).await?;
         for table in ["alert", "alert_transition"] {
             let sql = format!(

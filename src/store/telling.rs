@@ -115,7 +115,8 @@ impl Write {
     pub async fn heard(&mut self) -> StoreResult<BTreeMap<(i64, String), Heard>> {
         let rows = sqlx::query(
             "SELECT alert, recipient, at_ms, level, records, ended FROM alert_heard
-             WHERE ended = 0 OR alert IN (SELECT id FROM alert WHERE state <> 'resolved')",
+             WHERE alert IN (SELECT alert FROM alert_heard WHERE ended = 0)
+                OR alert IN (SELECT id FROM alert WHERE state <> 'resolved')",
         )
         .fetch_all(&mut *self.transaction)
         .await
@@ -156,16 +157,16 @@ impl Write {
         Ok(())
     }
 
-    /// An alert goes on as another one: whoever heard of the first knows of the second, and hears
-    /// of no end between them.
+    /// An alert goes on as another one: whoever heard of the first and not of its end knows of the second,
+    /// and hears of no end between them.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn hand_over_heard(&mut self, from: i64, to: i64) -> StoreResult<()> {
         for sql in [
             "INSERT OR REPLACE INTO alert_heard
-             SELECT ?2, recipient, at_ms, level, records, 0, message FROM alert_heard
-             WHERE alert = ?1 AND ended = 0",
+             SELECT ?2, recipient, at_ms, level, records, ended, message FROM alert_heard
+             WHERE alert = ?1",
             "UPDATE alert_heard SET ended = 1 WHERE alert = ?1 AND ?2 <> 0",
         ] {
             sqlx::query(sql)

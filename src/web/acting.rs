@@ -129,7 +129,7 @@ async fn allowed(
     signed: &Signed,
 ) -> Result<Option<(Action, AlertRow)>, PageError> {
     let Some(action) = Action::of(action) else { return Ok(None) };
-    let signer = Signer::of(&ground.store).await?;
+    let Some(signer) = Signer::of(&ground.store).await? else { return Ok(None) };
     if !signer.allows(action, id, signed.until, &signed.signature, ground.clock.now()) {
         return Ok(None);
     }

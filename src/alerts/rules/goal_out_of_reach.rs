@@ -27,11 +27,20 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Finding> {
-    let forecast = row.forecast?;
-    let (chance, threshold) = (forecast.probability, context.settings.goal_out_of_reach.chance);
+    let threshold = context.settings.goal_out_of_reach.chance;
     let goal = to_f64(row.goal_value);
     let scope = format!("goal:{}", row.goal);
     let mut finding = draft(NAME, scope.clone(), scope, audience(plan.goal.team.as_ref()));
+    finding.rests_on = (context.sources_of)(row.metric.stage());
+    let Some(forecast) = row.forecast else {
+        // Once its days are over, or where nothing can be forecast.
+        let over = context.calendar.zone.to_datetime(row.at).date() >= row.period.to;
+        finding.status =
+            if over { Status::Ended("its period is over".into()) } else { Status::Holding };
+        finding.summary = format!("The chance of {} is not known", row.goal);
+        return Some(finding);
+    };
+    let chance = forecast.probability;
     finding.status = match chance {
         _ if row.plan_to_date < ELAPSED_MIN * goal => Status::Holding,
         chance if chance < threshold => Status::Breach(1),
@@ -64,6 +73,5 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Find
     finding.lines.push(line("Next step", step));
     finding.records = vec![own_record("goal", &row.goal)];
     finding.records_total = 1;
-    finding.rests_on = (context.sources_of)(row.metric.stage());
     Some(finding)
 }

@@ -24,12 +24,27 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Finding> {
-    let rest = row.pipeline.as_ref()?;
-    let (coverage, needed) = (rest.coverage?, rest.coverage_needed?);
-    let short = 1.0 - coverage / needed;
     let scope = format!("goal:{}", row.goal);
     let mut finding = draft(NAME, scope.clone(), scope, audience(plan.goal.team.as_ref()));
-    finding.status = match steps_reached(short, &context.settings.pipeline_coverage.steps) {
+    finding.rests_on = (context.sources_of)(row.metric.stage());
+    let today = context.calendar.zone.to_datetime(row.at).date();
+    let steps = &context.settings.pipeline_coverage.steps;
+    let Some(rest) = row.pipeline.as_ref() else {
+        // Once its days are over, or where nothing can be forecast.
+        let over = today >= row.period.to;
+        finding.status =
+            if over { Status::Ended("its period is over".into()) } else { Status::Holding };
+        finding.summary = format!("The pipeline of {} is not known", row.goal);
+        return Some(finding);
+    };
+    let (coverage, needed) = (rest.coverage.unwrap_or(0.0), rest.coverage_needed.unwrap_or(0.0));
+    let short = if needed > 0.0 { 1.0 - coverage / needed } else { 1.0 };
+    finding.status = match steps_reached(short, steps) {
+        // Nothing is missing any more.
+        _ if rest.coverage.is_none() => Status::Clear,
+        // Nothing is open, so nothing covers what is missing.
+        _ if rest.open_count == 0 => Status::Breach(steps.len()),
+        _ if rest.coverage_needed.is_none() => Status::Holding,
         0 if short <= 0.0 => Status::Clear,
         0 => Status::Holding,
         level => Status::Breach(level),
@@ -66,6 +81,5 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Find
     let deals: Vec<&Opportunity> = context.facts.opportunities.values().filter(open).collect();
     finding.records = deal_refs(&deals);
     finding.records_total = deals.len();
-    finding.rests_on = (context.sources_of)(row.metric.stage());
     Some(finding)
 }

@@ -1,5 +1,7 @@
 //! Mails that were not sent, and positions that were not reached, against what the plan wants of them.
 
+use jiff::civil::Date;
+
 use super::{draft, line, own_record};
 use crate::alerts::message::{civil_day, count_text};
 use crate::alerts::{Audience, Context, Finding, Status};
@@ -15,10 +17,14 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     if !context.settings.target_behind.enabled {
         return Vec::new();
     }
-    context.targets.iter().map(finding).collect()
+    let today = context.calendar.zone.to_datetime(context.clock).date();
+    context.targets.iter().map(|row| finding(row, today)).collect()
 }
 
-fn status(row: &TargetRow) -> Status {
+fn status(row: &TargetRow, today: Date) -> Status {
+    if today >= row.period.to {
+        return Status::Ended("its days are over".into());
+    }
     let sent = row.by_now.filter(|due| *due > 0.0).map(|due| row.actual.unwrap_or(0.0) / due);
     match (row.state, sent) {
         (State::Behind, _) => Status::Breach(2),
@@ -29,7 +35,7 @@ fn status(row: &TargetRow) -> Status {
     }
 }
 
-fn finding(row: &TargetRow) -> Finding {
+fn finding(row: &TargetRow, today: Date) -> Finding {
     let scope = format!("target:{}", row.name);
     let mut finding = draft(NAME, scope.clone(), scope, Audience::EveryTeam);
     let last = row.period.to.yesterday().unwrap_or(row.period.to);
@@ -47,7 +53,7 @@ fn finding(row: &TargetRow) -> Finding {
             _ => "no position known".into(),
         },
     };
-    finding.status = status(row);
+    finding.status = status(row, today);
     finding.value = row.actual.unwrap_or(0.0);
     finding.threshold = row.by_now.unwrap_or(row.wanted);
     finding.summary = format!("Target {}: {now}", row.name);

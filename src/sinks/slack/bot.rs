@@ -33,14 +33,15 @@ impl Bot<'_> {
     /// Posts a message, or goes on in the thread of the alert's first one.
     pub async fn deliver(&self, message: Outgoing<'_>, mut body: Value) -> Delivery {
         let id = format!("{}-{}", message.store_id, message.id);
+        let root = message.root.and_then(|root| self.of_this_channel(root));
         if message.may_repeat
-            && let Some(found) = self.arrived(&id, message.created).await
+            && let Some(ts) = self.arrived(&id, message.created, root).await
         {
-            return Delivery::Kept(found);
+            let (channel, ts) = root.unwrap_or((self.channel, &ts));
+            return Delivery::Kept(self.reference(channel, ts));
         }
         body["channel"] = self.channel.into();
         body["metadata"] = json!({"event_type": EVENT_TYPE, "event_payload": {"outbox_id": id}});
-        let root = message.root.and_then(|root| root.split_once(' '));
         let Some((channel, ts)) = root else { return self.post(&body).await };
         if message.document.event.over {
             self.rewrite(channel, ts, &body).await;
@@ -59,16 +60,37 @@ impl Bot<'_> {
                 for key in ["thread_ts", "reply_broadcast"] {
                     body.as_object_mut().map(|body| body.remove(key));
                 }
+                body["channel"] = self.channel.into();
                 self.post(&body).await
             }
+            // What comes later refers to the first message, and not to this reply.
+            Delivery::Kept(_) => Delivery::Kept(self.reference(channel, ts)),
             other => other,
         }
+    }
+
+    /// The name under which a message is kept: the channel as it is configured, then what Slack calls it, and
+    /// the message's `ts`.
+    fn reference(&self, channel: &str, ts: &str) -> String {
+        format!("{} {channel} {ts}", self.channel)
+    }
+
+    /// Slack's name of the channel and the `ts`, of a message that went to the channel of today.
+    fn of_this_channel<'b>(&self, reference: &'b str) -> Option<(&'b str, &'b str)> {
+        let (configured, rest) = reference.split_once(' ')?;
+        rest.split_once(' ').filter(|_| configured == self.channel)
     }
 
     async fn post(&self, body: &Value) -> Delivery {
         let request = self.client.post(format!("{}/chat.postMessage", self.base_url));
         match request.bearer_auth(self.token).json(body).send().await {
-            Ok(response) => answer(response).await,
+            Ok(response) => match answer(response).await {
+                Delivery::Kept(sent) => {
+                    let (channel, ts) = sent.split_once(' ').unwrap_or((self.channel, &sent));
+                    Delivery::Kept(self.reference(channel, ts))
+                }
+                other => other,
+            },
             Err(error) => http::transport_error(error),
         }
     }
@@ -90,24 +112,34 @@ impl Bot<'_> {
         }
     }
 
-    /// Looks whether a message with this number is in the channel. A token that may not read the channel
+    /// Looks whether a message with this number is in the channel, or in the thread of the first one, and
+    /// gives its `ts`. A token that may not read the channel
     /// finds nothing, and the message is then marked as a possible repeat.
-    async fn arrived(&self, id: &str, created: Timestamp) -> Option<String> {
+    async fn arrived(
+        &self,
+        id: &str,
+        created: Timestamp,
+        root: Option<(&str, &str)>,
+    ) -> Option<String> {
         let oldest = (created.as_second() - CLOCK_SLACK_SECS).to_string();
-        let query = [
-            ("channel", self.channel),
+        let limit = HISTORY_MAX.to_string();
+        let mut query = vec![
+            ("channel", root.map_or(self.channel, |(channel, _)| channel)),
             ("oldest", oldest.as_str()),
             ("include_all_metadata", "true"),
-            ("limit", &HISTORY_MAX.to_string()),
+            ("limit", &limit),
         ];
-        let request = self.client.get(format!("{}/conversations.history", self.base_url));
+        query.extend(root.map(|(_, ts)| ("ts", ts)));
+        // A channel's history has no replies.
+        let method = if root.is_some() { "conversations.replies" } else { "conversations.history" };
+        let request = self.client.get(format!("{}/{method}", self.base_url));
         let response = request.bearer_auth(self.token).query(&query).send().await.ok()?;
         let answer: Value = serde_json::from_str(&http::body(response).await).ok()?;
         let found = answer["messages"]
             .as_array()?
             .iter()
             .find(|message| message["metadata"]["event_payload"]["outbox_id"] == id)?;
-        Some(format!("{} {}", self.channel, found["ts"].as_str()?))
+        Some(found["ts"].as_str()?.to_owned())
     }
 }
 
