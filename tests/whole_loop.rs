@@ -82,6 +82,11 @@ async fn every_running_goal_says_how_it_may_end_and_what_is_still_to_come() {
             assert!(rest.open_count > 200 && rest.expected_open > 0.0 && rest.expected_new > 0.0);
             assert!(rest.expected_open < rest.open, "{rest:?}");
             assert!(rest.last_useful_day < rest.last_possible_day);
+            // What begins further up takes longer.
+            assert_eq!(rest.last_days_before.len(), 2);
+            for days in &rest.last_days_before {
+                assert!(days.useful <= days.possible && Some(days.useful) < rest.last_useful_day);
+            }
         }
     }
     // The year's opportunities lie behind it: two months before its wins.

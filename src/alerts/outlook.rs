@@ -44,6 +44,21 @@ pub fn pipeline_text(row: &PaceRow, rest: &Pipeline, currency: &str) -> String {
     if let (Some(useful), Some(possible)) = (rest.last_useful_day, rest.last_possible_day) {
         text.push_str(&last_days(useful, possible, rest.today));
     }
+    let past = |day: Date| rest.today.is_some_and(|today| day < today);
+    for days in &rest.last_days_before {
+        let (half, tenth) = (civil_day(days.useful), civil_day(days.possible));
+        text.push_str(&match (past(days.useful), past(days.possible)) {
+            (_, true) => format!(" New {} came too late since {tenth}.", days.stage),
+            (true, false) => format!(
+                " New {} have less than half of their usual chance since {half}, a tenth until {tenth}.",
+                days.stage
+            ),
+            (false, false) => format!(
+                " New {} have half of their usual chance until {half}, a tenth until {tenth}.",
+                days.stage
+            ),
+        });
+    }
     text
 }
 

@@ -16,6 +16,7 @@ use crate::domain::{
     stage::{Metric, Stage},
 };
 use crate::forecast::luck::{Course, period_variance};
+use crate::forecast::outlook::{LastDays, last_days};
 use crate::forecast::{Conversion, Intake, Open, Outlook, draw::count_forecast};
 use crate::pacing::{PaceRow, State, judge::DISPERSION_UNKNOWN};
 use crate::plan::GoalPlan;
@@ -40,6 +41,8 @@ const SEED: u64 = 0x005e_ed0f_9ace;
 pub struct Prospects {
     /// When an opportunity is won.
     conversion: Option<Conversion>,
+    /// When a lead and an MQL are, as far as they are.
+    before: Vec<(Stage, Conversion)>,
     /// What is open: when it was created, and its amount in the company's currency.
     open: Vec<(Date, Option<f64>)>,
     /// What became of every one, for how much whole periods vary.
@@ -84,6 +87,7 @@ pub async fn prospects(
         _ => own,
     };
     let conversion = conversion(&tally, today);
+    let before = before(snapshot, scope).await?;
     let (all, of_wins) = (snapshot.actuals(scope), snapshot.actuals(scope_of_wins));
     let seen = |at: Option<Moment>| at.is_some_and(|at| at.is_seen(cut, zone));
     // What ended on a day that nobody noted is not open.
@@ -109,7 +113,22 @@ pub async fn prospects(
         won.retain(last_year);
     }
     let values = won.into_iter().map(|(_, value)| value).collect();
-    Ok(Prospects { conversion, open, courses, values, flows: flows(snapshot, scope) })
+    Ok(Prospects { conversion, before, open, courses, values, flows: flows(snapshot, scope) })
+}
+
+/// The curves from the stages before to the win; stages that no source reports have none.
+async fn before(
+    snapshot: &Snapshot<'_>,
+    scope: Option<&Scope>,
+) -> Result<Vec<(Stage, Conversion)>, EvaluateError> {
+    let mut curves = Vec::new();
+    for stage in [Stage::Lead, Stage::Mql] {
+        let Ok(cut) = tallies::cut_of(snapshot, stage, Stage::Won) else { continue };
+        let today = snapshot.settings.company.zone.to_datetime(cut).date();
+        let tally = tallies::total_of(snapshot, stage, Stage::Won, cut, scope).await?;
+        curves.extend(conversion(&tally, today).map(|curve| (stage, curve)));
+    }
+    Ok(curves)
 }
 
 /// When an opportunity is won: of the last four quarters' entrants, of eight where none of those has
@@ -190,6 +209,14 @@ impl Prospects {
             for day in [&mut pipeline.last_useful_day, &mut pipeline.last_possible_day] {
                 *day = day.map(|day| calendar.back_to_business_day(day));
             }
+            let back = |day: Date| calendar.back_to_business_day(day);
+            let days = self.before.iter().filter_map(|(stage, curve)| {
+                let name = Metric::of_stage(*stage).title();
+                let days = last_days(name, curve, row.period.to)?;
+                let (useful, possible) = (back(days.useful), back(days.possible));
+                Some(LastDays { useful, possible, ..days })
+            });
+            pipeline.last_days_before = days.collect();
             row.forecast = Some(outlook.forecast(SEED));
             row.pipeline = Some(pipeline);
         } else if let Some(flow) = self.flows.get(&row.metric).filter(|flow| flow.seen > 0.0) {

@@ -82,6 +82,26 @@ pub struct Pipeline {
     pub last_useful_day: Option<Date>,
     /// The last on which it has a tenth of it.
     pub last_possible_day: Option<Date>,
+    /// The same of the stages before, the earliest first.
+    pub last_days_before: Vec<LastDays>,
+}
+
+/// Until when a new entrant of a stage counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastDays {
+    /// The stage's name.
+    pub stage: &'static str,
+    /// The last day on which it has half of its usual chance to count.
+    pub useful: Date,
+    /// The last on which it has a tenth of it.
+    pub possible: Date,
+}
+
+/// The last days of a stage whose entrants are won by this curve, for a period that ends before `to`
+/// (`statistics.md` 5, 3).
+pub fn last_days(stage: &'static str, conversion: &Conversion, to: Date) -> Option<LastDays> {
+    let last = |share: f64| to.checked_sub((conversion.days_for(share)? + 1).days()).ok();
+    Some(LastDays { stage, useful: last(0.5)?, possible: last(0.1)? })
 }
 
 impl Outlook {
@@ -150,6 +170,7 @@ impl Outlook {
             today: Some(self.today),
             last_useful_day: self.last_day(0.5),
             last_possible_day: self.last_day(0.1),
+            last_days_before: Vec::new(),
         }
     }
 
@@ -197,6 +218,15 @@ mod tests {
             period_variance: 0.01,
             values: Some(vec![50.0, 150.0]),
         }
+    }
+
+    #[test]
+    fn the_last_days_of_a_stage_leave_half_and_a_tenth_of_its_wins() {
+        // Of the wins a third comes within 4 days, the rest by 9.
+        let won = vec![0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.3];
+        let curve = Conversion::new(won, vec![1.0; 10], 50.0).unwrap();
+        let days = last_days("leads", &curve, date(2026, 7, 1)).unwrap();
+        assert_eq!((days.useful, days.possible), (date(2026, 6, 21), date(2026, 6, 26)));
     }
 
     #[test]

@@ -263,6 +263,11 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
             "opportunities_needed_now": rest.needed_now,
             "last_useful_day": rest.last_useful_day,
             "last_possible_day": rest.last_possible_day,
+            "last_days_before": rest.last_days_before.iter().map(|days| serde_json::json!({
+                "stage": days.stage.to_lowercase(),
+                "last_useful_day": days.useful,
+                "last_possible_day": days.possible,
+            })).collect::<Vec<_>>(),
         })),
         "baseline": row.baseline.map(|base| serde_json::json!({
             "version": base.version,
