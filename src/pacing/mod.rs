@@ -218,6 +218,18 @@ fn share(curve: &Curve, period: Period, at: Timestamp, calendar: &BusinessCalend
     }
 }
 
+/// Until when entrants of the stages before an opportunity count.
+fn last_days_json(rest: &Pipeline) -> Vec<serde_json::Value> {
+    let stage = |days: &crate::forecast::outlook::LastDays| {
+        serde_json::json!({
+            "stage": days.stage.to_lowercase(),
+            "last_useful_day": days.useful,
+            "last_possible_day": days.possible,
+        })
+    };
+    rest.last_days_before.iter().map(stage).collect()
+}
+
 /// A pace row as JSON: money as decimal text with its currency beside it, counts as numbers.
 pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
     let money = row.metric == Metric::Revenue;
@@ -263,11 +275,7 @@ pub fn row_json(row: &PaceRow, currency: &str) -> serde_json::Value {
             "opportunities_needed_now": rest.needed_now,
             "last_useful_day": rest.last_useful_day,
             "last_possible_day": rest.last_possible_day,
-            "last_days_before": rest.last_days_before.iter().map(|days| serde_json::json!({
-                "stage": days.stage.to_lowercase(),
-                "last_useful_day": days.useful,
-                "last_possible_day": days.possible,
-            })).collect::<Vec<_>>(),
+            "last_days_before": last_days_json(rest),
         })),
         "baseline": row.baseline.map(|base| serde_json::json!({
             "version": base.version,
