@@ -1,6 +1,6 @@
 //! A goal is hardly to be reached any more, whatever its pace looks like.
 
-use super::{audience, draft, line, own_record};
+use super::{audience, draft, line, own_record, whole_goals};
 use crate::alerts::message::{amount, civil_day, percent};
 use crate::alerts::outlook::{chance_text, forecast_text};
 use crate::alerts::{Context, Finding, Status};
@@ -18,12 +18,7 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     if !context.settings.goal_out_of_reach.enabled {
         return Vec::new();
     }
-    let mut findings = Vec::new();
-    for plan in context.plans.iter().filter(|plan| plan.goal.part_of.is_none()) {
-        let own = context.pace.iter().find(|row| row.own && row.goal == plan.goal.name);
-        findings.extend(own.and_then(|row| finding(context, plan, row)));
-    }
-    findings
+    whole_goals(context).filter_map(|(plan, row)| finding(context, plan, row)).collect()
 }
 
 fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Finding> {

@@ -2,7 +2,7 @@
 
 use jiff::ToSpan;
 
-use super::{audience, draft, line, own_record};
+use super::{audience, draft, line, own_record, whole_goals};
 use crate::alerts::message::{amount, civil_day, count_text};
 use crate::alerts::{Context, Finding, Status};
 use crate::pacing::PaceRow;
@@ -16,12 +16,7 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     if !context.settings.last_useful_day.enabled {
         return Vec::new();
     }
-    let mut findings = Vec::new();
-    for plan in context.plans.iter().filter(|plan| plan.goal.part_of.is_none()) {
-        let own = context.pace.iter().find(|row| row.own && row.goal == plan.goal.name);
-        findings.extend(own.and_then(|row| finding(context, plan, row)));
-    }
-    findings
+    whole_goals(context).filter_map(|(plan, row)| finding(context, plan, row)).collect()
 }
 
 fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Finding> {

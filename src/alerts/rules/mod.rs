@@ -22,6 +22,8 @@ pub mod unowned_opportunity;
 
 use super::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
 use crate::domain::{Opportunity, notice::RecordRef};
+use crate::pacing::PaceRow;
+use crate::plan::GoalPlan;
 
 /// A rule: its name, and what it finds.
 pub type Rule = (&'static str, fn(&Context<'_>) -> Vec<Finding>);
@@ -92,6 +94,15 @@ fn draft(rule: &'static str, scope: String, group: String, audience: Audience) -
 /// The team of a goal, or every team.
 fn audience(team: Option<&String>) -> Audience {
     team.cloned().map_or(Audience::EveryTeam, Audience::Team)
+}
+
+/// Each whole goal with the row of what it names.
+fn whole_goals<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a GoalPlan, &'a PaceRow)> {
+    let plans = context.plans.iter().filter(|plan| plan.goal.part_of.is_none());
+    plans.filter_map(|plan| {
+        let own = |row: &&PaceRow| row.own && row.goal == plan.goal.name;
+        Some((plan, context.pace.iter().find(own)?))
+    })
 }
 
 /// A line of a message.

@@ -1,6 +1,6 @@
 //! The open pipeline is too small for what is left of a goal, by this company's own conversion.
 
-use super::{audience, deal_refs, draft, line, steps_reached};
+use super::{audience, deal_refs, draft, line, steps_reached, whole_goals};
 use crate::alerts::message::{amount, civil_day, percent};
 use crate::alerts::{Context, Finding, Status};
 use crate::domain::{Opportunity, Outcome};
@@ -15,12 +15,7 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     if !context.settings.pipeline_coverage.enabled {
         return Vec::new();
     }
-    let mut findings = Vec::new();
-    for plan in context.plans.iter().filter(|plan| plan.goal.part_of.is_none()) {
-        let own = context.pace.iter().find(|row| row.own && row.goal == plan.goal.name);
-        findings.extend(own.and_then(|row| finding(context, plan, row)));
-    }
-    findings
+    whole_goals(context).filter_map(|(plan, row)| finding(context, plan, row)).collect()
 }
 
 fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Finding> {
