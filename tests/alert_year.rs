@@ -300,7 +300,9 @@ impl Year {
         let mut weeks: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (recipient, at) in self.store.alert_message_times().await.unwrap() {
             let Some(team) = recipient.strip_prefix("team.") else { continue };
-            assert!(works(team, at), "{recipient} was told at {at}");
+            let said = all.iter().filter(|(key, _, _)| key.ends_with(&format!(":team.{team}")));
+            let said = said.last().map(|(_, _, message)| message.text.clone());
+            assert!(works(team, at), "{recipient} was told at {at}: {said:?}");
             let day = self.settings.company.zone.to_datetime(at).date();
             let week = paceline::digest::Week::of(day).to_string();
             *weeks.entry((recipient, week)).or_default() += 1;

@@ -113,8 +113,8 @@ impl Bot<'_> {
     }
 
     /// Looks whether a message with this number is in the channel, or in the thread of the first one, and
-    /// gives its `ts`. A token that may not read the channel
-    /// finds nothing, and the message is then marked as a possible repeat.
+    /// gives its `ts`. A token that may not read the channel finds nothing, and the message is then marked as a
+    /// possible repeat.
     async fn arrived(
         &self,
         id: &str,
