@@ -55,6 +55,7 @@ since = "2026-01-01"
 first_touch_within = "4 business hours"
 [alerts]
 messages_per_week = 6
+critical_passes = false
 [operator]
 file = "operator.txt"
 [digest]
@@ -83,7 +84,7 @@ owners = ["l1"]
 file = "lazy.txt"
 "#;
 
-/// A goal that is met all the time: hand-offs are what is looked at, and critical messages may pass.
+/// Leads that are there all the time, and wins that never come: that is critical, and waits for hours too here.
 const PLAN: &str =
     "[[goal]]\nname = \"leads\"\nfrom = \"FROM\"\nto = \"2027-06-01\"\nleads = 1000\n";
 
