@@ -301,8 +301,8 @@ impl Year {
         let mut weeks: BTreeMap<(String, String), usize> = BTreeMap::new();
         for (recipient, at) in self.store.alert_message_times().await.unwrap() {
             let Some(team) = recipient.strip_prefix("team.") else { continue };
-            let said = all.iter().filter(|(key, _, _)| key.ends_with(&format!(":team.{team}")));
-            let said = said.last().map(|(_, _, message)| message.text.clone());
+            let mut said = all.iter().filter(|(key, _, _)| key.ends_with(&format!(":team.{team}")));
+            let said = said.next_back().map(|(_, _, message)| message.text.clone());
             assert!(works(team, at), "{recipient} was told at {at}: {said:?}");
             let day = self.settings.company.zone.to_datetime(at).date();
             let week = paceline::digest::Week::of(day).to_string();
