@@ -1,105 +1,16 @@
 //! One verdict for every hand-off, in the order of the contract, adding up to 100 %.
 
+#[path = "support/handoffs.rs"]
+mod handoffs;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::{Timestamp, tz::TimeZone};
-use paceline::domain::{
-    Allowance, BusinessCalendar, Facts, Object, Record, RecordKey, team::Teams,
-};
-use paceline::handoff::settings::{Settings, When};
-use paceline::handoff::{Excuse, Ledger, LedgerInput, Verdict, ledger, summarise};
+use handoffs::{World, one_deal, record, world};
+use jiff::tz::TimeZone;
+use paceline::domain::{BusinessCalendar, Object, RecordKey};
+use paceline::handoff::settings::When;
+use paceline::handoff::{Excuse, Verdict, summarise};
 use proptest::prelude::*;
 use support::instant;
-
-/// A small world in which one thing at a time is changed.
-struct World {
-    facts: Facts,
-    teams: Teams,
-    settings: Settings,
-    excuses: BTreeMap<(RecordKey, i64), Excuse>,
-    mapped: BTreeSet<String>,
-    clock: Timestamp,
-    activities_complete: Option<Timestamp>,
-}
-
-fn world() -> World {
-    let members = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let mut teams = Teams::default();
-    teams.members.insert("inside".into(), members(&["ada", "ben"]));
-    teams.members.insert("field".into(), members(&["eva"]));
-    World {
-        facts: Facts::default(),
-        teams,
-        settings: Settings {
-            since: None,
-            unowned_after: Allowance::Days(1),
-            when: When::Owned,
-            first_touch_within: Allowance::Minutes(240),
-            counts_as_touch: ["call", "email_out"].map(String::from).to_vec(),
-        },
-        excuses: BTreeMap::new(),
-        mapped: BTreeSet::new(),
-        clock: instant("2026-11-25T18:00:00-05:00"),
-        activities_complete: Some(instant("2026-11-25T18:00:00-05:00")),
-    }
-}
-
-fn record(object: Object, id: &str, fields: &[(&str, &str)]) -> Record {
-    let mut record = Record::empty(object, id);
-    for (field, value) in fields {
-        record.set(field, Some((*value).to_owned()));
-    }
-    record
-}
-
-impl World {
-    fn deal(&mut self, id: &str, fields: &[(&str, &str)]) {
-        self.facts.add("crm", &record(Object::Opportunity, id, fields), None);
-    }
-
-    fn touch(&mut self, deal: &str, at: &str, owner: &str) {
-        let id = format!("t{}", self.facts.activities.len());
-        let fields = [("opportunity", deal), ("kind", "call"), ("at", at), ("owner", owner)];
-        self.facts.add("crm", &record(Object::Activity, &id, &fields), None);
-    }
-
-    fn owner_change(&mut self, deal: &str, at: &str, owner: &str) {
-        let id = format!("o{}", self.facts.owner_changes.len());
-        let mut change = record(Object::OwnerChange, &id, &[("opportunity", deal), ("at", at)]);
-        change.set("owner", Some(owner.to_owned()).filter(|owner| !owner.is_empty()));
-        self.facts.add("crm", &change, None);
-    }
-
-    fn ledger(&self) -> Ledger {
-        let mut hours = BusinessCalendar::standard(TimeZone::get("America/New_York").unwrap());
-        hours.holidays.insert(jiff::civil::date(2026, 11, 26));
-        ledger(&LedgerInput {
-            facts: &self.facts,
-            teams: &self.teams,
-            hours: &hours,
-            settings: &self.settings,
-            mapped_sources: &self.mapped,
-            excuses: &self.excuses,
-            clock: self.clock,
-            activities_complete: self.activities_complete,
-        })
-    }
-
-    fn verdict(&self) -> Verdict {
-        let ledger = self.ledger();
-        assert_eq!(ledger.rows.len(), 1);
-        ledger.rows[0].verdict
-    }
-}
-
-/// Handed off on Monday 23 November at 10:00 in New York, due at 14:00.
-fn one_deal() -> World {
-    let mut world = world();
-    world.deal("d", &[("created_at", "2026-11-23T15:00:00Z"), ("owner", "ada")]);
-    world
-}
 
 #[test]
 fn a_touch_by_the_due_time_is_in_time_and_one_second_later_is_late() {
@@ -240,7 +151,7 @@ fn the_hand_off_is_the_later_of_creation_and_first_owner_or_what_the_source_says
     world.facts.add("crm", &record(Object::StageChange, "s", &fields), None);
     assert_eq!(world.ledger().rows[0].handed_off_at, instant("2026-11-24T15:00:00Z"));
     let mut world = one_deal();
-    world.mapped.insert("crm".into());
+    world.filled.insert("handed_off_at".into());
     assert!(world.ledger().rows.is_empty(), "the source says that it was not handed off");
     let fields = [("handed_off_at", "2026-11-23T17:00:00Z"), ("owner", "ada")];
     world.deal("d", &fields);

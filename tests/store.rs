@@ -77,9 +77,10 @@ async fn after_a_full_disk_every_connection_writes_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("p.db")).await.unwrap();
     let pages = store.size_bytes().await.unwrap() / 4096;
-    store.limit_pages(u32::try_from(pages).unwrap()).await.unwrap();
     let large = "x".repeat(100_000);
     for _ in 0..4 {
+        // The limit belongs to a connection, and the one that met it is replaced by a new one.
+        store.limit_pages(u32::try_from(pages).unwrap()).await.unwrap();
         let mut write = store.begin().await.unwrap();
         let full = write.set_meta("large", &large).await.unwrap_err();
         assert_eq!(full.trouble(), Some(paceline::store::Trouble::DiskFull), "{full}");

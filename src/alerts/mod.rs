@@ -15,8 +15,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    calendar::BusinessCalendar, channel::ChannelMap, facts::Facts, money::CurrencyRates,
-    notice::RecordRef, period::Period, team::Teams,
+    calendar::BusinessCalendar,
+    channel::ChannelMap,
+    facts::{Facts, RecordKey},
+    money::CurrencyRates,
+    notice::RecordRef,
+    period::Period,
+    team::Teams,
 };
 use crate::handoff::Ledger;
 use crate::pacing::{PaceRow, targets::TargetRow};
@@ -179,6 +184,32 @@ pub struct Doubt {
     pub ends: jiff::civil::Date,
 }
 
+/// A mail of sales to a person who had opted out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailedOptedOut {
+    /// The person.
+    pub lead: RecordKey,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Who sent it.
+    pub owner: Option<String>,
+    /// Since when the person was out, as far as is known.
+    pub opted_out_at: Timestamp,
+}
+
+/// Whether the criteria of an opportunity let too few pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CriteriaView {
+    /// Whether they do; none where that cannot be decided.
+    pub is_too_tight: Option<bool>,
+    /// The share that passed before.
+    pub passed_before: f64,
+    /// The share that passed lately.
+    pub passed_lately: f64,
+    /// What it rests on, in sentences.
+    pub says: Vec<String>,
+}
+
 /// Everything that rules look at.
 pub struct Context<'a> {
     /// `[alerts]`
@@ -209,6 +240,10 @@ pub struct Context<'a> {
     pub faults: &'a BTreeMap<String, usize>,
     /// The hand-offs.
     pub ledger: &'a Ledger,
+    /// Mails to people who had opted out.
+    pub mailed_opted_out: &'a [MailedOptedOut],
+    /// Whether the criteria are too tight; none where nobody asks.
+    pub criteria: Option<&'a CriteriaView>,
     /// Hand-offs before this instant never alert.
     pub alerts_since: Timestamp,
     /// The sources.

@@ -48,6 +48,16 @@ pub struct AlertSettings {
     pub followup_coverage: FollowupCoverage,
     /// `[alerts.handoffs_returned]`
     pub handoffs_returned: HandoffsReturned,
+    /// `[alerts.acceptance_overdue]`
+    pub acceptance_overdue: Switch,
+    /// `[alerts.next_step_missing]`
+    pub next_step_missing: NextStepMissing,
+    /// `[alerts.criteria_unmet]`
+    pub criteria_unmet: Switch,
+    /// `[alerts.criteria_too_tight]`
+    pub criteria_too_tight: Switch,
+    /// `[alerts.mailed_after_opt_out]`
+    pub mailed_after_opt_out: Switch,
     /// `[alerts.unowned_opportunity]`
     pub unowned_opportunity: Switch,
     /// `[alerts.source_stale]`
@@ -107,6 +117,12 @@ impl Default for AlertSettings {
                 minimum_count: 20,
                 days: 30,
             },
+            // Nothing is said before `[handoff] decide_within` and `[handoff.criteria]` are.
+            acceptance_overdue: Switch { enabled: true },
+            next_step_missing: NextStepMissing { enabled: false, after: Allowance::Days(2) },
+            criteria_unmet: Switch { enabled: true },
+            criteria_too_tight: Switch { enabled: false },
+            mailed_after_opt_out: Switch { enabled: true },
             unowned_opportunity: Switch { enabled: true },
             source_stale: SourceStale {
                 enabled: true,
@@ -144,6 +160,11 @@ impl AlertSettings {
             "followup_due_soon" => &mut self.followup_due_soon.enabled,
             "followup_coverage" => &mut self.followup_coverage.enabled,
             "handoffs_returned" => &mut self.handoffs_returned.enabled,
+            "acceptance_overdue" => &mut self.acceptance_overdue.enabled,
+            "next_step_missing" => &mut self.next_step_missing.enabled,
+            "criteria_unmet" => &mut self.criteria_unmet.enabled,
+            "criteria_too_tight" => &mut self.criteria_too_tight.enabled,
+            "mailed_after_opt_out" => &mut self.mailed_after_opt_out.enabled,
             "unowned_opportunity" => &mut self.unowned_opportunity.enabled,
             "source_stale" => &mut self.source_stale.enabled,
             "source_failing" => &mut self.source_failing.enabled,
@@ -221,6 +242,15 @@ pub struct FollowupCoverage {
     pub minimum_count: usize,
     /// Hand-offs of so many days.
     pub days: usize,
+}
+
+/// Open hand-offs have no next step on record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NextStepMissing {
+    /// The switch.
+    pub enabled: bool,
+    /// So long after the hand-off.
+    pub after: Allowance,
 }
 
 /// Sales gives too many hand-offs back.

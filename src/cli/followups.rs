@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use super::{CliError, CliResult, Format, Global, open, output};
+use super::{CliError, CliResult, Format, Global, nurture, open, output};
 use crate::alerts::message::percent;
 use crate::domain::{Object, notice::wrap};
 use crate::evaluate::Snapshot;
@@ -20,6 +20,9 @@ pub struct Args {
     /// The sums of each owner, team or source instead of the rows.
     #[arg(long, value_enum)]
     by: Option<By>,
+    /// The nurture pool: what does not meet the agreed criteria, or was given back.
+    #[arg(long, conflicts_with_all = ["open", "by"])]
+    nurture: bool,
     /// Exit with 3 when a hand-off is overdue.
     #[arg(long)]
     fail_when_behind: bool,
@@ -70,10 +73,16 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         ledger.rows.iter().filter(|row| !args.open || open_only.contains(&row.verdict)).collect();
     match global.format {
         Format::Json => output::json(&document(&snapshot, &ledger, &shown))?,
+        Format::Csv if args.nurture => nurture::table(&snapshot, &ledger.pool).csv()?,
         Format::Csv => table(&snapshot, &shown, args.by).csv()?,
+        Format::Text if args.nurture => {
+            output::text(&nurture::table(&snapshot, &ledger.pool).text())?;
+            output::text(&nurture::sentence(&ledger.pool, clock))?;
+        }
         Format::Text => {
             output::text(&table(&snapshot, &shown, args.by).text())?;
             output::text(&closing_line(&ledger))?;
+            output::text(&nurture::beyond(&snapshot, &ledger))?;
         }
     }
     let overdue = summarise(ledger.rows.iter()).count(Verdict::Overdue);
@@ -111,31 +120,7 @@ fn document(snapshot: &Snapshot<'_>, ledger: &Ledger, shown: &[&HandOff]) -> Val
         .into_iter()
         .map(|verdict| (verdict.name().to_owned(), all.count(verdict).into()))
         .collect();
-    let rows: Vec<Value> = shown
-        .iter()
-        .map(|row| {
-            json!({
-                "opportunity": row.opportunity.id,
-                "source": row.opportunity.source,
-                "url": row.url,
-                "owner": row.owner,
-                "team": row.team,
-                "sequence": row.sequence,
-                "handed_off_at": row.handed_off_at,
-                "due_at": row.due_at,
-                "first_touch_at": row.first_touch_at,
-                "verdict": row.verdict,
-                "touched_secs": row.touched_secs,
-                "late_secs": row.late_secs,
-                "attempts": row.attempts,
-                "returned_at": row.returned_at,
-                "follows": (row.sequence > 1).then_some(row.sequence - 1),
-                "reassigned": row.reassigned.as_ref().map(|new| {
-                    json!({"to": new.to, "at": new.at, "due_at": new.due_at})
-                }),
-            })
-        })
-        .collect();
+    let rows: Vec<Value> = shown.iter().map(|row| row_json(row)).collect();
     let unowned: Vec<Value> = ledger
         .unowned
         .iter()
@@ -156,6 +141,50 @@ fn document(snapshot: &Snapshot<'_>, ledger: &Ledger, shown: &[&HandOff]) -> Val
         "by_source": groups_json(snapshot, ledger, By::Source),
         "rows": rows,
         "unowned": unowned,
+        "counted": snapshot.counts.iter().map(|count| {
+            json!({
+                "source": count.source, "at": count.at, "there": count.there, "here": count.here,
+            })
+        }).collect::<Vec<_>>(),
+        "nurture_pool": nurture::document(&ledger.pool, snapshot.clock),
+    })
+}
+
+/// A hand-off as JSON.
+fn row_json(row: &HandOff) -> Value {
+    json!({
+        "opportunity": row.opportunity.id,
+        "source": row.opportunity.source,
+        "url": row.url,
+        "owner": row.owner,
+        "team": row.team,
+        "sequence": row.sequence,
+        "handed_off_at": row.handed_off_at,
+        "due_at": row.due_at,
+        "first_touch_at": row.first_touch_at,
+        "verdict": row.verdict,
+        "touched_secs": row.touched_secs,
+        "late_secs": row.late_secs,
+        "attempts": row.attempts,
+        "returned_at": row.returned_at,
+        "follows": (row.sequence > 1).then_some(row.sequence - 1),
+        "pre_touch_at": row.pre_touch_at,
+        "backdated": row.backdated,
+        "logged_late": row.logged_late,
+        "unowned_secs": row.unowned_secs,
+        "decision": row.decided.decision,
+        "decided_at": row.decided.at,
+        "decide_by": row.decided.due_at,
+        "rejected_reason": row.decided.reason,
+        "next_step": row.next_step,
+        "criteria": row.audit.as_ref().map(|audit| {
+            json!({
+                "met": audit.met(), "failed": audit.failed, "not_known": audit.not_known,
+            })
+        }),
+        "reassigned": row.reassigned.as_ref().map(|new| {
+            json!({"to": new.to, "at": new.at, "due_at": new.due_at})
+        }),
     })
 }
 
@@ -187,6 +216,7 @@ fn groups_json(snapshot: &Snapshot<'_>, ledger: &Ledger, by: By) -> Vec<Value> {
             "median_secs": sum.median_secs,
             "p90_secs": sum.p90_secs,
             "never_touched": sum.never_touched,
+            "median_attempts": sum.median_attempts,
         })
     };
     groups(ledger.rows.iter(), by).into_iter().map(group).collect()
@@ -206,6 +236,7 @@ fn group_table(snapshot: &Snapshot<'_>, shown: &[&HandOff], by: By) -> output::T
             time(sum.median_secs),
             time(sum.p90_secs),
             sum.never_touched.to_string(),
+            sum.median_attempts.map_or("–".to_owned(), |count| count.to_string()),
         ]
     };
     let rows = groups(shown.iter().copied(), by).into_iter().map(row).collect();
@@ -215,7 +246,7 @@ fn group_table(snapshot: &Snapshot<'_>, shown: &[&HandOff], by: By) -> output::T
         By::Source => "source",
     };
     output::Table::new(
-        vec![title, "handed off", "in time", "median", "nine of ten", "untouched"],
+        vec![title, "handed off", "in time", "median", "nine of ten", "untouched", "attempts"],
         rows,
     )
 }
@@ -249,7 +280,7 @@ fn table(snapshot: &Snapshot<'_>, shown: &[&HandOff], by: Option<By>) -> output:
 }
 
 /// `27 Nov 14:05`: three of these and a name fit into a line.
-fn short_time(at: Timestamp, zone: &TimeZone) -> String {
+pub fn short_time(at: Timestamp, zone: &TimeZone) -> String {
     let local = zone.to_datetime(at);
     jiff::fmt::strtime::format("%-d %b %H:%M", local).unwrap_or_else(|_| local.to_string())
 }

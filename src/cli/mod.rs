@@ -18,6 +18,7 @@ mod forecasts;
 mod forget;
 mod health;
 mod jobs;
+mod nurture;
 mod output;
 mod pace;
 mod plan;

@@ -96,6 +96,24 @@ fn read_followup(table: &Reader<'_>, settings: &mut AlertSettings) {
         part.minimum_count = whole(rule, "minimum_count").unwrap_or(part.minimum_count);
         part.days = whole(rule, "days").unwrap_or(part.days);
     });
+    rule(table, "acceptance_overdue", settings, |rule, all| {
+        switch(rule, &mut all.acceptance_overdue.enabled);
+    });
+    rule(table, "next_step_missing", settings, |rule, all| {
+        let part = &mut all.next_step_missing;
+        switch(rule, &mut part.enabled);
+        let after = rule.parsed("after", "\"2 business days\"", Allowance::parse);
+        part.after = after.unwrap_or(part.after);
+    });
+    rule(table, "criteria_unmet", settings, |rule, all| {
+        switch(rule, &mut all.criteria_unmet.enabled);
+    });
+    rule(table, "criteria_too_tight", settings, |rule, all| {
+        switch(rule, &mut all.criteria_too_tight.enabled);
+    });
+    rule(table, "mailed_after_opt_out", settings, |rule, all| {
+        switch(rule, &mut all.mailed_after_opt_out.enabled);
+    });
     rule(table, "unowned_opportunity", settings, |rule, all| {
         switch(rule, &mut all.unowned_opportunity.enabled);
     });

@@ -1,13 +1,13 @@
 //! What every source behind an API takes, and what each vendor takes beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     reader::{Entry, Reader},
     secret::Secret,
     span,
 };
-use crate::domain::Object;
+use crate::domain::{Object, record::ATTRIBUTES};
 
 /// How fast a source may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct HubSpot {
     pub rate_limit: RateLimit,
     /// Property names that replace the usual ones.
     pub fields: FieldNames,
+    /// The attributes whose values are kept; of others only that there is one.
+    pub values_of: BTreeSet<String>,
 }
 
 /// `kind = "tryton"`
@@ -104,7 +106,7 @@ pub fn read_hubspot(table: &Reader<'_>) -> Option<HubSpot> {
     });
     let rate_limit = rate_limit(table);
     let touches = table.flag("touches").unwrap_or(false);
-    let fields = field_names(table, &[Object::Lead, Object::Opportunity]);
+    let fields = field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity]);
     Some(HubSpot {
         touches,
         base_url,
@@ -113,6 +115,7 @@ pub fn read_hubspot(table: &Reader<'_>) -> Option<HubSpot> {
         portal_id,
         rate_limit,
         fields,
+        values_of: BTreeSet::new(),
     })
 }
 
@@ -152,10 +155,24 @@ fn field_names(table: &Reader<'_>, objects: &[Object]) -> FieldNames {
         let Some(own) = fields.table(object.name()) else { continue };
         for (field, entry) in own.free_entries() {
             // The lead of an opportunity is an association, its outcome several properties.
-            let fixed = *object == Object::Opportunity
-                && ["lead", "outcome", "url"].contains(&field.as_str());
+            let fixed = match object {
+                Object::Opportunity => ["lead", "outcome", "url"].contains(&field.as_str()),
+                // What an activity is and when it happened is told by several properties.
+                Object::Activity => field != "automated",
+                _ => false,
+            };
             match entry {
-                Entry::Scalar(name) if object.field_index(&field).is_some() && !fixed => {
+                Entry::Table(attributes)
+                    if *object == Object::Opportunity && field == ATTRIBUTES =>
+                {
+                    let named = attributes.entries().into_iter();
+                    names.extend(
+                        named.map(|(own, name)| ((*object, format!("{field}.{own}")), name)),
+                    );
+                }
+                Entry::Scalar(name)
+                    if object.field_index(&field).is_some() && !fixed && field != ATTRIBUTES =>
+                {
                     names.insert((*object, field), name);
                 }
                 _ => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use super::{reader::Reader, span};
+use super::{criteria, reader::Reader, span};
 use crate::domain::{
     calendar::{Allowance, BusinessCalendar},
     period::FiscalStart,
@@ -116,6 +116,9 @@ pub fn read_handoff(root: &Reader<'_>) -> Handoff {
         when: When::Owned,
         first_touch_within: Allowance::Minutes(240),
         counts_as_touch: ["call", "meeting", "email_out", "task_done"].map(String::from).to_vec(),
+        count_touch_before: None,
+        decide_within: None,
+        criteria: Vec::new(),
     };
     let Some(table) = root.table("handoff") else { return handoff };
     handoff.since = table.parsed("since", "a date like \"2026-11-01\"", |text| text.parse().ok());
@@ -124,6 +127,9 @@ pub fn read_handoff(root: &Reader<'_>) -> Handoff {
     handoff.unowned_after = allowance("unowned_after").unwrap_or(handoff.unowned_after);
     handoff.first_touch_within =
         allowance("first_touch_within").unwrap_or(handoff.first_touch_within);
+    handoff.count_touch_before = allowance("count_touch_before");
+    handoff.decide_within = allowance("decide_within");
+    handoff.criteria = criteria::read(&table);
     let when =
         table.parsed("when", "\"owned\", \"created\" or \"stage:<stage id>\"", |text| match text {
             "owned" => Some(When::Owned),

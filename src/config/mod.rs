@@ -7,6 +7,7 @@ mod alert_rules;
 pub mod alerts;
 pub mod api;
 pub mod company;
+mod criteria;
 pub mod document;
 pub mod plan_file;
 mod plan_lags;
@@ -124,7 +125,7 @@ impl Settings {
             alerts::read_escalation(&table, &mut alerts.escalation);
             sinks::read_only(&table)
         });
-        let settings = Settings {
+        let mut settings = Settings {
             file: document.file.clone(),
             currency: read_currency(&root, &company),
             database: database.clone(),
@@ -151,6 +152,9 @@ impl Settings {
             warnings,
         };
         root.finish();
+        let asked = settings.handoff.criteria.iter().filter(|criterion| criterion.reads_value());
+        let asked = asked.map(|criterion| criterion.field.clone()).collect();
+        settings.sources.values_mut().for_each(|source| source.keep_values_of(&asked));
         check_references(&root, &settings);
         let found = problems.into_inner();
         if found.is_empty() { Ok(settings) } else { Err(Problems(found)) }

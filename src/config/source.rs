@@ -1,6 +1,6 @@
 //! `[source.*]`: where records come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::{Timestamp, civil::Date};
@@ -12,10 +12,16 @@ use super::{
     reader::{Entry, Reader},
     span, warn_of_key,
 };
-use crate::domain::{past::Past, record::Object};
+use crate::domain::{
+    past::Past,
+    record::{ATTRIBUTES, Object},
+};
 
 /// The kinds of source that this version has.
 pub const KINDS: [&str; 3] = ["csv", "hubspot", "tryton"];
+
+/// Before the name of an attribute, where fields are named.
+pub const ATTRIBUTE_PREFIX: &str = "attributes.";
 
 /// One source.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +97,25 @@ pub struct Column {
     pub map: Option<BTreeMap<String, String>>,
     /// A `strptime` form for dates that the built-in forms do not read.
     pub format: Option<String>,
+    /// Of an attribute whose value no criterion reads only its being there is kept.
+    pub presence: bool,
+}
+
+impl Source {
+    /// Of attributes beside these only their being there is kept: a sponsor's name is nobody's concern here.
+    pub fn keep_values_of(&mut self, asked: &BTreeSet<String>) {
+        match &mut self.kind {
+            Kind::Csv(csv) => {
+                let columns = csv.files.iter_mut().flat_map(|file| &mut file.columns);
+                for (field, column) in columns {
+                    let name = field.strip_prefix(ATTRIBUTE_PREFIX);
+                    column.presence = name.is_some_and(|name| !asked.contains(name));
+                }
+            }
+            Kind::HubSpot(hubspot) => hubspot.values_of.clone_from(asked),
+            Kind::Tryton(_) => {}
+        }
+    }
 }
 
 /// Reads every `[source.*]`.
@@ -192,6 +217,10 @@ fn read_file(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Option<CsvFile>
         places: BTreeMap::new(),
     };
     for (field, entry) in columns.free_entries() {
+        if object == Object::Opportunity && field == ATTRIBUTES {
+            read_attributes(&columns, entry, &mut file);
+            continue;
+        }
         if field != "id" && object.field_index(&field).is_none() {
             let known: Vec<_> = object.fields().iter().map(|(name, _)| *name).collect();
             columns.problem(
@@ -208,6 +237,22 @@ fn read_file(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Option<CsvFile>
     }
     check_columns(&columns, &file, warnings);
     Some(file)
+}
+
+/// `attributes = { industry = "the column" }`: what only the agreed criteria ask.
+fn read_attributes(columns: &Reader<'_>, entry: Entry<'_>, file: &mut CsvFile) {
+    let Entry::Table(own) = entry else {
+        let mend = "write `attributes = { industry = \"the column\" }`";
+        columns.problem(ATTRIBUTES, "must name columns", mend);
+        return;
+    };
+    for (name, entry) in own.free_entries() {
+        if let Some(column) = read_column(&own, &name, entry) {
+            let field = format!("{ATTRIBUTE_PREFIX}{name}");
+            file.places.insert(field.clone(), own.place(&name));
+            file.columns.insert(field, column);
+        }
+    }
 }
 
 /// Fields without which the file says nothing.
@@ -241,7 +286,8 @@ fn check_columns(columns: &Reader<'_>, file: &CsvFile, warnings: &mut Vec<Proble
 }
 
 fn read_column(columns: &Reader<'_>, field: &str, entry: Entry<'_>) -> Option<Column> {
-    let mut column = Column { name: None, constant: None, map: None, format: None };
+    let mut column =
+        Column { name: None, constant: None, map: None, format: None, presence: false };
     match entry {
         Entry::Scalar(name) => column.name = Some(name),
         Entry::Table(table) => {

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
+pub use super::from_record::{lead, opportunity, touch};
 use super::{
     counted::CountedLeads,
     dimension::Dimension,
+    from_record::{activity, activity_link, campaign, change, contact_role, owner, visit},
     moment::Moment,
     money::CurrencyRates,
     record::{Object, Record},
@@ -88,6 +90,10 @@ pub struct Lead {
     pub segment: Option<String>,
     /// Market.
     pub market: Option<String>,
+    /// Whether the person may be mailed; none where it is not known.
+    pub opt_in: Option<bool>,
+    /// The nurture programme that it is in.
+    pub nurture: Option<String>,
     /// When it was found deleted, archived or merged.
     pub deleted_at: Option<Timestamp>,
 }
@@ -144,6 +150,16 @@ pub struct Opportunity {
     pub product: Option<String>,
     /// Whom it is sold to.
     pub client: Option<String>,
+    /// Sales took it on.
+    pub accepted_at: Option<Moment>,
+    /// Sales gave it back.
+    pub rejected_at: Option<Moment>,
+    /// Why.
+    pub rejected_reason: Option<String>,
+    /// Whether a next step is on record.
+    pub next_step: bool,
+    /// What only the agreed criteria ask of it.
+    pub attributes: BTreeMap<String, String>,
     /// When it was found deleted, archived or merged.
     pub deleted_at: Option<Timestamp>,
 }
@@ -211,6 +227,12 @@ pub struct Activity {
     pub at: Moment,
     /// Who.
     pub owner: Option<String>,
+    /// When it was entered at the source, where that says so.
+    pub logged_at: Option<Moment>,
+    /// When a sync saw it first, where that is known.
+    pub first_seen: Option<Timestamp>,
+    /// Whether a program did it.
+    pub automated: bool,
 }
 
 /// An opportunity moved to a stage or to an owner; `value` none means that it has no owner any more.
@@ -367,120 +389,4 @@ impl Facts {
     pub fn owner_name<'a>(&'a self, id: &'a str) -> &'a str {
         self.owners.get(id).and_then(|owner| owner.name.as_deref()).unwrap_or(id)
     }
-}
-
-fn text(record: &Record, field: &str) -> Option<String> {
-    record.get(field).map(str::to_owned)
-}
-
-/// Builds a lead from its record.
-pub fn lead(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> Lead {
-    Lead {
-        key,
-        created_at: record.moment("created_at"),
-        mql_at: record.moment("mql_at"),
-        disqualified_at: record.moment("disqualified_at"),
-        channel: text(record, "channel"),
-        campaign: text(record, "campaign"),
-        owner: text(record, "owner"),
-        segment: text(record, "segment"),
-        market: text(record, "market"),
-        deleted_at,
-    }
-}
-
-/// Builds an opportunity from its record. An unknown outcome counts as open.
-pub fn opportunity(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> Opportunity {
-    Opportunity {
-        key,
-        lead: text(record, "lead"),
-        created_at: record.moment("created_at"),
-        handed_off_at: record.moment("handed_off_at"),
-        closed_at: record.moment("closed_at"),
-        outcome: match record.get("outcome") {
-            Some("won") => Outcome::Won,
-            Some("lost") => Outcome::Lost,
-            _ => Outcome::Open,
-        },
-        lost_reason: text(record, "lost_reason"),
-        stage: text(record, "stage"),
-        owner: text(record, "owner"),
-        amount: record.get("amount").and_then(|amount| amount.parse().ok()),
-        currency: text(record, "currency"),
-        expected_close: record.moment("expected_close"),
-        channel: text(record, "channel"),
-        campaign: text(record, "campaign"),
-        segment: text(record, "segment"),
-        url: text(record, "url"),
-        market: text(record, "market"),
-        product: text(record, "product"),
-        client: text(record, "client"),
-        deleted_at,
-    }
-}
-
-fn change(source: &str, record: &Record, field: &str) -> Option<Change> {
-    Some(Change {
-        opportunity: RecordKey { source: source.to_owned(), id: text(record, "opportunity")? },
-        at: record.moment("at")?,
-        value: text(record, field),
-    })
-}
-
-fn activity(key: RecordKey, record: &Record) -> Option<Activity> {
-    Some(Activity {
-        key,
-        opportunity: text(record, "opportunity"),
-        lead: text(record, "lead"),
-        kind: text(record, "kind")?,
-        at: record.moment("at")?,
-        owner: text(record, "owner"),
-    })
-}
-
-fn contact_role(source: &str, record: &Record) -> Option<ContactRole> {
-    let opportunity = RecordKey { source: source.to_owned(), id: text(record, "opportunity")? };
-    Some(ContactRole { opportunity, lead: text(record, "lead")? })
-}
-
-fn activity_link(source: &str, record: &Record) -> Option<ActivityLink> {
-    Some(ActivityLink {
-        activity: RecordKey { source: source.to_owned(), id: text(record, "activity")? },
-        opportunity: text(record, "opportunity"),
-        lead: text(record, "lead"),
-    })
-}
-
-fn visit(record: &Record) -> Option<Visit> {
-    Some(Visit {
-        at: record.moment("at")?,
-        count: record.get("count")?.parse().ok()?,
-        channel: text(record, "channel"),
-        campaign: text(record, "campaign"),
-    })
-}
-
-/// Builds a touch from its record; one without a time is none.
-pub fn touch(source: &str, record: &Record) -> Option<Touch> {
-    Some(Touch {
-        source: source.to_owned(),
-        lead: text(record, "lead"),
-        opportunity: text(record, "opportunity"),
-        kind: text(record, "kind"),
-        at: record.moment("at")?,
-        channel: text(record, "channel"),
-        campaign: text(record, "campaign"),
-    })
-}
-
-fn campaign(record: &Record) -> Campaign {
-    Campaign {
-        name: record.get("name").unwrap_or(&record.id).to_owned(),
-        channel: text(record, "channel"),
-        cost: record.get("cost").and_then(|cost| cost.parse().ok()),
-    }
-}
-
-fn owner(record: &Record) -> Owner {
-    Owner { id: record.id.clone(), email: text(record, "email"), name: text(record, "name") }
 }

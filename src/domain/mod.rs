@@ -6,6 +6,7 @@ pub mod counted;
 pub mod dimension;
 pub mod facts;
 pub mod fault;
+mod from_record;
 pub mod heard;
 pub mod moment;
 pub mod money;

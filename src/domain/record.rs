@@ -2,6 +2,8 @@
 //!
 //! Every source speaks this one language, so merging and storing are written once.
 
+use std::collections::BTreeMap;
+
 use super::moment::Moment;
 
 /// The kinds of record. The names are tables in the store and `object` in the configuration.
@@ -54,15 +56,22 @@ pub enum FieldKind {
     Flag,
     /// A decimal of any sign.
     Number,
+    /// Whether there is anything: what it says is nobody's concern here and is not kept.
+    Presence,
 }
 
 /// What an activity can be.
 pub const ACTIVITY_KINDS: [&str; 6] =
     ["call", "meeting", "email_out", "email_in", "task_done", "note"];
 
-use FieldKind::{ActivityKind, Amount, Count, Flag, Number, Outcome, Text};
+use FieldKind::{ActivityKind, Amount, Count, Flag, Number, Outcome, Presence, Text};
 
 const AT: FieldKind = FieldKind::Moment;
+
+/// What [`FieldKind::Presence`] holds where there is something.
+pub const PRESENT: &str = "set";
+/// The field that holds what only the agreed criteria ask of an opportunity, as a JSON object of texts.
+pub const ATTRIBUTES: &str = "attributes";
 
 impl Object {
     /// All of them; leads before what refers to them.
@@ -118,6 +127,9 @@ impl Object {
                 ("owner", Text),
                 ("segment", Text),
                 ("market", Text),
+                ("opt_in", Flag),
+                ("opted_out_at", AT),
+                ("nurture", Text),
             ],
             Object::Opportunity => &[
                 ("lead", Text),
@@ -138,6 +150,11 @@ impl Object {
                 ("market", Text),
                 ("product", Text),
                 ("client", Text),
+                ("accepted_at", AT),
+                ("rejected_at", AT),
+                ("rejected_reason", Text),
+                ("next_step", Presence),
+                (ATTRIBUTES, Text),
             ],
             Object::StageChange => {
                 &[("opportunity", Text), ("at", AT), ("from", Text), ("to", Text)]
@@ -149,6 +166,8 @@ impl Object {
                 ("kind", ActivityKind),
                 ("at", AT),
                 ("owner", Text),
+                ("logged_at", AT),
+                ("automated", Flag),
             ],
             Object::ContactRole => &[("opportunity", Text), ("lead", Text)],
             Object::ActivityLink => &[("activity", Text), ("opportunity", Text), ("lead", Text)],
@@ -173,6 +192,7 @@ impl Object {
         match self {
             Object::Lead => 7,
             Object::Opportunity => 15,
+            Object::Activity => 5,
             _ => self.fields().len(),
         }
     }
@@ -240,6 +260,13 @@ impl Record {
         if let Some(index) = self.object.field_index(field) {
             self.values[index] = value;
         }
+    }
+
+    /// Sets what only the agreed criteria ask; nothing where there is nothing.
+    pub fn set_attributes(&mut self, attributes: &BTreeMap<&str, String>) {
+        let text = || serde_json::to_string(attributes).ok();
+        let text = (!attributes.is_empty()).then(text).flatten();
+        self.set(ATTRIBUTES, text);
     }
 
     /// A field that holds a time.

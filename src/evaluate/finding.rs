@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Snapshot, assumption::doubts as doubts_of, completeness::objects_of, feasibility::feasibility,
-    rate_checks::rate_checks, snapshot::EvaluateError, targeting,
+    Snapshot, assumption::doubts as doubts_of, completeness::objects_of, consent::mailed_opted_out,
+    feasibility::feasibility, questioning_late::criteria_view, rate_checks::rate_checks,
+    snapshot::EvaluateError, targeting,
 };
 use crate::alerts::{
     Context, Doubt, Finding, SourceView,
@@ -47,6 +48,11 @@ pub async fn findings(
     for fault in snapshot.store.faults().await?.into_iter().chain(snapshot.derived_faults()) {
         *faults.entry(fault.source).or_default() += 1;
     }
+    let ledger = snapshot.ledger().await?;
+    let criteria = match snapshot.settings.alerts.criteria_too_tight.enabled {
+        true => criteria_view(snapshot, &ledger).await?,
+        false => None,
+    };
     let context = Context {
         settings: &snapshot.settings.alerts,
         clock: snapshot.clock,
@@ -61,7 +67,9 @@ pub async fn findings(
         doubts: &doubts(snapshot).await?,
         targets: &targeting::targets(snapshot).await?,
         faults: &faults,
-        ledger: &snapshot.ledger().await?,
+        ledger: &ledger,
+        mailed_opted_out: &mailed_opted_out(snapshot, alerts_since(snapshot)).await?,
+        criteria: criteria.as_ref(),
         alerts_since: alerts_since(snapshot),
         sources: &views,
         sources_of: &|stage| snapshot.completeness.sources_of(objects_of(stage)),

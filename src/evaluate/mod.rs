@@ -8,6 +8,7 @@ pub mod assumption;
 pub mod attributing;
 pub mod board;
 pub mod completeness;
+mod consent;
 pub mod diagnosing;
 pub mod digesting;
 pub mod feasibility;

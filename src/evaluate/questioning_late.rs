@@ -10,6 +10,7 @@ use super::{
     snapshot::EvaluateError,
     tallies::{cut_of, total},
 };
+use crate::alerts::CriteriaView;
 use crate::alerts::message::{amount, count_text, percent};
 use crate::diagnose::criteria::{Change, Criteria, Share, judge};
 use crate::diagnose::late::{Comparison, Seen, compare};
@@ -81,6 +82,24 @@ pub async fn criteria(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Questi
     asked.answer = answer;
     asked.says.extend(verdict.map(str::to_owned));
     Ok(asked)
+}
+
+/// The same for the rule that looks at it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn criteria_view(
+    snapshot: &Snapshot<'_>,
+    ledger: &Ledger,
+) -> Result<Option<CriteriaView>, EvaluateError> {
+    let Some(moved) = moved(snapshot, ledger).await? else { return Ok(None) };
+    let judged = judge(&moved.pass, &moved.won, Some(&moved.in_time));
+    Ok(Some(CriteriaView {
+        is_too_tight: (judged != Criteria::NotDecidable).then_some(judged == Criteria::TooTight),
+        passed_before: moved.pass.before.share,
+        passed_lately: moved.pass.lately.share,
+        says: criteria(snapshot, ledger).await?.says,
+    }))
 }
 
 async fn moved(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Option<Moved>, EvaluateError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     completeness::{Completeness, completeness, objects_of},
@@ -13,15 +13,16 @@ use super::{
     tallies::{self, Asked},
     versions::{self, Standing},
 };
-use crate::config::{Problems, Settings, plan_file};
+use crate::config::{Problems, Settings, plan_file, source::Source};
 use crate::domain::{
     Facts, Fault, Object,
     dimension::Dimension,
+    record::ATTRIBUTES,
     scope::{Names, Part, Scope},
     stage::Metric,
     team::Teams,
 };
-use crate::handoff::{Excuse, Ledger, LedgerInput, ledger};
+use crate::handoff::{Excuse, Ledger, LedgerInput, criteria::FIELDS, ledger};
 use crate::pacing::{
     self, PaceRow, State,
     actual::Actuals,
@@ -31,7 +32,10 @@ use crate::pacing::{
 use crate::plan::{self, Goal, GoalPlan, Measured, lay_out};
 use crate::rates::table::Tallies;
 use crate::sources;
-use crate::store::{Store, StoreError, sources::SourceState};
+use crate::store::{
+    Store, StoreError,
+    sources::{CountCheck, SourceState},
+};
 
 /// Why an evaluation could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,8 @@ pub struct Snapshot<'a> {
     pub completeness: Completeness,
     /// The states of the sources.
     pub states: BTreeMap<String, SourceState>,
+    /// How many opportunities each source has, there and here.
+    pub counts: Vec<CountCheck>,
     /// Who belongs to whom.
     pub teams: Teams,
     /// The goals that could be worked out.
@@ -141,6 +147,7 @@ impl<'a> Snapshot<'a> {
             counted,
             completeness,
             states,
+            counts: store.count_checks().await?,
             plans: Vec::new(),
             baselines: BTreeMap::new(),
             standing: Standing::default(),
@@ -339,21 +346,49 @@ impl<'a> Snapshot<'a> {
             teams: &self.teams,
             hours: &self.settings.company.hours,
             settings: &self.settings.handoff,
-            mapped_sources: &self.mapped_sources(),
+            filled: &self.filled(),
+            watched_from: &self.watched_from(),
+            currency: &self.settings.currency,
+            activities_from: self.activities_from(),
+            opportunities_complete: self.data_as_of(&[Object::Opportunity]),
             excuses: &excuses,
             clock: self.clock,
             activities_complete: self.data_as_of(&[Object::Activity]),
         }))
     }
 
-    /// Sources that fill `handed_off_at`.
-    fn mapped_sources(&self) -> BTreeSet<String> {
+    /// The fields of opportunities that each source fills, of those that the ledger asks for.
+    pub fn filled(&self) -> BTreeMap<String, BTreeSet<String>> {
         let zone = &self.settings.company.zone;
-        let fills = |name: &str, source| {
-            sources::open(name, source, zone).provides(Object::Opportunity, "handed_off_at")
+        let own = ["handed_off_at", "accepted_at", "rejected_at", "next_step"].map(String::from);
+        let agreed = self.settings.handoff.criteria.iter().map(|criterion| &criterion.field);
+        let asked: Vec<&String> = own.iter().chain(agreed).collect();
+        let of = |(name, source): (&String, &Source)| {
+            let opened = sources::open(name, source, zone);
+            let fills = |field: &&&String| {
+                let attribute = format!("{ATTRIBUTES}.{field}");
+                let known = FIELDS.contains(&field.as_str()) || own.contains(**field);
+                let stored = if known { field.as_str() } else { attribute.as_str() };
+                // An opportunity takes some values from its lead.
+                opened.provides(Object::Opportunity, stored)
+                    || (known && opened.provides(Object::Lead, stored))
+            };
+            (name.clone(), asked.iter().filter(fills).map(|field| (**field).clone()).collect())
         };
-        let named = self.settings.sources.iter().filter(|(name, source)| fills(name, source));
-        named.map(|(name, _)| name.clone()).collect()
+        self.settings.sources.iter().map(of).collect()
+    }
+
+    /// When each source was first read whole.
+    fn watched_from(&self) -> BTreeMap<String, Timestamp> {
+        let of =
+            |(name, state): (&String, &SourceState)| Some((name.clone(), state.first_complete?));
+        self.states.iter().filter_map(of).collect()
+    }
+
+    /// From when on every source of activities knows what was done.
+    fn activities_from(&self) -> Option<Date> {
+        let names = self.completeness.sources_of(&[Object::Activity]);
+        names.iter().filter_map(|name| self.settings.sources.get(name)?.past.events).max()
     }
 
     /// Faults that only show when records are put together: steps back in time, amounts without a
@@ -361,6 +396,21 @@ impl<'a> Snapshot<'a> {
     pub fn derived_faults(&self) -> Vec<Fault> {
         let company = &self.settings.company;
         let mut faults = tallies::negative_lag_faults(self);
+        faults.extend(self.counts.iter().filter(|count| count.there != count.here).map(|count| {
+            Fault {
+                source: count.source.clone(),
+                origin: "count".into(),
+                object: Object::Opportunity.name().into(),
+                record: String::new(),
+                kind: "count_differs".into(),
+                detail: format!(
+                    "the source counts {} opportunities, here are {}; `paceline sync --source {} --full` \
+                     compares them",
+                    count.there, count.here, count.source
+                ),
+                line: 0,
+            }
+        }));
         faults.extend(pacing::actual::currency_faults(
             &self.facts,
             &self.settings.currency,

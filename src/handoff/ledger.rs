@@ -2,16 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
 use super::{
+    criteria::{self, Audit},
+    decision::{Decided, DecisionInput, decide},
     episode::{Episode, History, instant},
+    nurture::{self, Pool},
     settings::Settings,
+    touches::{Sought, Touches},
 };
 use crate::domain::{
     calendar::BusinessCalendar,
-    facts::{Activity, Facts, Opportunity, Outcome, RecordKey},
+    facts::{Facts, Opportunity, Outcome, RecordKey},
+    money::CurrencyRates,
     team::Teams,
 };
 
@@ -92,6 +97,14 @@ pub struct HandOff {
     pub returned_at: Option<Timestamp>,
     /// How it stands.
     pub verdict: Verdict,
+    /// The team's last touch before the hand-off, where that was within a business day.
+    pub pre_touch_at: Option<Timestamp>,
+    /// The first touch says that it was in time, and was entered after the time was up.
+    pub backdated: bool,
+    /// The first touch was entered later than the time that a touch may take.
+    pub logged_late: bool,
+    /// Business seconds from the opportunity's creation to the hand-off: the delay that is nobody's in sales.
+    pub unowned_secs: i64,
     /// Business seconds from the hand-off to the first touch.
     pub touched_secs: Option<i64>,
     /// Business seconds from the due time to the first touch, or to now where there is none: the clock goes
@@ -99,12 +112,20 @@ pub struct HandOff {
     pub late_secs: i64,
     /// Touches within ten days of the hand-off.
     pub attempts: usize,
+    /// Whether the ten days are over.
+    pub attempts_final: bool,
     /// The last owner who took it over untouched, with a clock of their own. The verdict does not change.
     pub reassigned: Option<Reassigned>,
     /// The vendor's value of the channel.
     pub channel: Option<String>,
     /// Whether the source no longer has it: it stays in the ledger, and nobody can call it any more.
     pub deleted: bool,
+    /// Whether sales took it on.
+    pub decided: Decided,
+    /// Whether a next step is on record; none where its source does not say.
+    pub next_step: Option<bool>,
+    /// How it stands to the agreed criteria; none where there are none.
+    pub audit: Option<Audit>,
 }
 
 /// A hand-off that another owner took over before anybody touched it.
@@ -136,6 +157,8 @@ pub struct Ledger {
     pub rows: Vec<HandOff>,
     /// Opportunities beside it that nobody owns.
     pub unowned: Vec<Unowned>,
+    /// What is to be nurtured.
+    pub pool: Pool,
 }
 
 /// What the ledger is made from.
@@ -148,14 +171,36 @@ pub struct LedgerInput<'a> {
     pub hours: &'a BusinessCalendar,
     /// `[handoff]`
     pub settings: &'a Settings,
-    /// Sources that fill `handed_off_at`.
-    pub mapped_sources: &'a BTreeSet<String>,
+    /// The fields of opportunities that each source fills, of those that matter here.
+    pub filled: &'a BTreeMap<String, BTreeSet<String>>,
+    /// When each source was first read whole.
+    pub watched_from: &'a BTreeMap<String, Timestamp>,
+    /// Amounts in one currency.
+    pub currency: &'a CurrencyRates,
+    /// From when on activities are known at all.
+    pub activities_from: Option<Date>,
+    /// How far opportunities are complete.
+    pub opportunities_complete: Option<Timestamp>,
     /// Excuses by opportunity and sequence.
     pub excuses: &'a BTreeMap<(RecordKey, i64), Excuse>,
     /// Now.
     pub clock: Timestamp,
     /// How far the activities are complete; none when no source has any.
     pub activities_complete: Option<Timestamp>,
+}
+
+impl LedgerInput<'_> {
+    fn fills(&self, source: &str, field: &str) -> bool {
+        self.filled.get(source).is_some_and(|fields| fields.contains(field))
+    }
+
+    fn audit(&self, opportunity: &Opportunity, handed_off_at: Timestamp) -> Audit {
+        let day = self.hours.zone.to_datetime(handed_off_at).date();
+        let worth = opportunity.worth(self.currency, day);
+        let lead = self.facts.lead_of(opportunity);
+        let fills = |field: &str| self.fills(&opportunity.key.source, field);
+        criteria::audit(&self.settings.criteria, opportunity, lead, worth, fills)
+    }
 }
 
 /// Judges every hand-off up to the clock.
@@ -176,12 +221,14 @@ pub fn ledger(input: &LedgerInput<'_>) -> Ledger {
         }
         let mut history = histories.remove(&opportunity.key).unwrap_or_default();
         history.sort(input.hours);
-        let mapped = input.mapped_sources.contains(&opportunity.key.source);
+        let mapped = input.fills(&opportunity.key.source, "handed_off_at");
         let episodes = history.episodes(opportunity, &input.settings.when, mapped, input.hours);
         for (index, episode) in episodes.iter().enumerate() {
             if episode.handed_off_at <= input.clock {
                 let sequence = index as i64 + 1;
-                ledger.rows.push(judge(input, opportunity, &history, episode, sequence, &touches));
+                let next = episodes.get(index + 1).map(|next| next.handed_off_at);
+                let numbered = Numbered { episode, sequence, next };
+                ledger.rows.push(judge(input, opportunity, &history, &numbered, &touches));
             }
         }
         ledger.unowned.extend(unowned(input, opportunity, &history));
@@ -193,43 +240,60 @@ pub fn ledger(input: &LedgerInput<'_>) -> Ledger {
             b.sequence,
         ))
     });
+    ledger.pool = nurture::pool(&ledger.rows, input.facts, input.clock);
     ledger
+}
+
+fn decided(
+    input: &LedgerInput<'_>,
+    opportunity: &Opportunity,
+    episode: &Episode,
+    next: Option<Timestamp>,
+    team: Option<&str>,
+) -> Decided {
+    let source = &opportunity.key.source;
+    let told = DecisionInput {
+        hours: input.hours,
+        team_hours: input.teams.hours_of(team, input.hours),
+        within: input.settings.decide_within,
+        is_told: input.fills(source, "accepted_at") || input.fills(source, "rejected_at"),
+        clock: input.clock,
+        complete: input.opportunities_complete,
+    };
+    decide(&told, opportunity, episode, next)
+}
+
+/// One of the hand-offs of an opportunity.
+struct Numbered<'a> {
+    episode: &'a Episode,
+    sequence: i64,
+    /// When the next one came.
+    next: Option<Timestamp>,
 }
 
 fn judge(
     input: &LedgerInput<'_>,
     opportunity: &Opportunity,
     history: &History<'_>,
-    episode: &Episode,
-    sequence: i64,
+    numbered: &Numbered<'_>,
     touches: &Touches<'_>,
 ) -> HandOff {
+    let Numbered { episode, sequence, next } = *numbered;
     let handed_off_at = episode.handed_off_at;
     let owner = history.owner_at_hand_off(opportunity, handed_off_at, input.hours);
     let team = owner.and_then(|owner| input.teams.team_of(owner));
     let hours = input.teams.hours_of(team, input.hours);
     let due_at = hours.due(handed_off_at, input.settings.first_touch_within);
-    let touched = touches.all(input, opportunity, history, handed_off_at, owner);
-    let first_touch_at = touched.first().copied();
-    let key = (opportunity.key.clone(), sequence);
-    let withdrawn = [episode.returned_at, opportunity.deleted_at]
-        .into_iter()
-        .flatten()
-        .any(|at| at <= due_at && at <= input.clock && first_touch_at.is_none_or(|t| t > at));
-    let verdict = if first_touch_at.is_some_and(|touch| touch <= due_at) {
-        Verdict::InTime
-    } else if input.excuses.contains_key(&key) || withdrawn {
-        Verdict::Excused
-    } else if input.clock <= due_at {
-        Verdict::Waiting
-    } else if input.activities_complete.is_none_or(|complete| complete < due_at) {
-        Verdict::Unknown
-    } else if first_touch_at.is_some() {
-        Verdict::Late
-    } else {
-        Verdict::Overdue
-    };
+    let sought = Sought { opportunity, history, handed_off_at, owner, hours };
+    let touched = touches.of(input, &sought);
+    let first = touched.first(&sought, input.settings.count_touch_before);
+    let first_touch_at = first.map(|touch| touch.at);
+    let verdict = verdict(input, opportunity, episode, sequence, (due_at, first_touch_at));
     let lead = input.facts.lead_of(opportunity);
+    let recorded_at = first.and_then(|touch| touch.recorded_at);
+    let source = &opportunity.key.source;
+    let audit = || input.audit(opportunity, handed_off_at);
+    let created_at = opportunity.created_at.map(|at| instant(at, input.hours));
     HandOff {
         opportunity: opportunity.key.clone(),
         url: opportunity.url.clone(),
@@ -241,6 +305,14 @@ fn judge(
         first_touch_at,
         returned_at: episode.returned_at.filter(|at| *at <= input.clock),
         verdict,
+        pre_touch_at: touched.before,
+        backdated: verdict == Verdict::InTime && recorded_at.is_some_and(|at| at > due_at),
+        logged_late: first.zip(recorded_at).is_some_and(|(touch, recorded)| {
+            recorded > hours.due(touch.at, input.settings.first_touch_within)
+        }),
+        unowned_secs: created_at
+            .filter(|at| sequence == 1 && *at < handed_off_at)
+            .map_or(0, |at| hours.seconds_open(at, handed_off_at)),
         touched_secs: first_touch_at.map(|touch| hours.seconds_open(handed_off_at, touch)),
         late_secs: match verdict {
             Verdict::Overdue => hours.seconds_open(due_at, input.clock),
@@ -248,12 +320,47 @@ fn judge(
             _ => 0,
         },
         attempts: touched
+            .after
             .iter()
-            .filter(|at| at.as_second() - handed_off_at.as_second() <= ATTEMPTS_SECS)
+            .filter(|touch| touch.at.as_second() - handed_off_at.as_second() <= ATTEMPTS_SECS)
             .count(),
+        attempts_final: input.clock.as_second() - handed_off_at.as_second() > ATTEMPTS_SECS,
         reassigned: reassigned(input, history, handed_off_at, first_touch_at, owner),
         channel: opportunity.channel.clone().or_else(|| lead?.channel.clone()),
         deleted: opportunity.deleted_at.is_some_and(|at| at <= input.clock),
+        decided: decided(input, opportunity, episode, next, team),
+        next_step: input.fills(source, "next_step").then_some(opportunity.next_step),
+        audit: (!input.settings.criteria.is_empty()).then(audit),
+    }
+}
+
+/// The first that matches, as the contract has them.
+fn verdict(
+    input: &LedgerInput<'_>,
+    opportunity: &Opportunity,
+    episode: &Episode,
+    sequence: i64,
+    (due_at, first_touch_at): (Timestamp, Option<Timestamp>),
+) -> Verdict {
+    let key = (opportunity.key.clone(), sequence);
+    let withdrawn = [episode.returned_at, opportunity.deleted_at]
+        .into_iter()
+        .flatten()
+        .any(|at| at <= due_at && at <= input.clock && first_touch_at.is_none_or(|t| t > at));
+    let day = input.hours.zone.to_datetime(episode.handed_off_at).date();
+    let before_records = input.activities_from.is_some_and(|from| day < from);
+    if first_touch_at.is_some_and(|touch| touch <= due_at) {
+        Verdict::InTime
+    } else if input.excuses.contains_key(&key) || withdrawn {
+        Verdict::Excused
+    } else if input.clock <= due_at {
+        Verdict::Waiting
+    } else if before_records || input.activities_complete.is_none_or(|complete| complete < due_at) {
+        Verdict::Unknown
+    } else if first_touch_at.is_some() {
+        Verdict::Late
+    } else {
+        Verdict::Overdue
     }
 }
 
@@ -297,88 +404,4 @@ fn unowned(
         url: opportunity.url.clone(),
         since,
     })
-}
-
-/// The activities that can be touches, by what they are linked to.
-struct Touches<'a> {
-    by_opportunity: HashMap<(&'a str, &'a str), Vec<&'a Activity>>,
-    by_lead: HashMap<(&'a str, &'a str), Vec<&'a Activity>>,
-    contacts: HashMap<&'a RecordKey, Vec<&'a str>>,
-}
-
-impl<'a> Touches<'a> {
-    fn new(input: &LedgerInput<'a>) -> Touches<'a> {
-        let mut touches = Touches {
-            by_opportunity: HashMap::new(),
-            by_lead: HashMap::new(),
-            contacts: HashMap::new(),
-        };
-        let counts = |activity: &&Activity| input.settings.counts_as_touch.contains(&activity.kind);
-        let activities: HashMap<&RecordKey, &Activity> =
-            input.facts.activities.iter().filter(counts).map(|a| (&a.key, a)).collect();
-        for activity in activities.values() {
-            let links = (activity.opportunity.as_deref(), activity.lead.as_deref());
-            touches.link(activity, links);
-        }
-        for link in &input.facts.activity_links {
-            if let Some(activity) = activities.get(&link.activity) {
-                touches.link(activity, (link.opportunity.as_deref(), link.lead.as_deref()));
-            }
-        }
-        for role in &input.facts.contact_roles {
-            touches.contacts.entry(&role.opportunity).or_default().push(&role.lead);
-        }
-        touches
-    }
-
-    fn link(
-        &mut self,
-        activity: &'a Activity,
-        (opportunity, lead): (Option<&'a str>, Option<&'a str>),
-    ) {
-        let source = activity.key.source.as_str();
-        if let Some(id) = opportunity {
-            self.by_opportunity.entry((source, id)).or_default().push(activity);
-        }
-        if let Some(id) = lead {
-            self.by_lead.entry((source, id)).or_default().push(activity);
-        }
-    }
-
-    /// The touches at or after the hand-off, by somebody of the team then or at the time of the touch, in
-    /// their order.
-    fn all(
-        &self,
-        input: &LedgerInput<'_>,
-        opportunity: &Opportunity,
-        history: &History<'_>,
-        handed_off_at: Timestamp,
-        owner: Option<&str>,
-    ) -> Vec<Timestamp> {
-        let source = opportunity.key.source.as_str();
-        let own = self.by_opportunity.get(&(source, opportunity.key.id.as_str()));
-        let others = self.contacts.get(&opportunity.key).into_iter().flatten().copied();
-        let contacts = opportunity.lead.as_deref().into_iter().chain(others);
-        let of_contacts = contacts.filter_map(|lead| self.by_lead.get(&(source, lead)));
-        // An activity may be linked to the opportunity and to its contact.
-        let mut seen = std::collections::HashSet::new();
-        let mut found: Vec<Timestamp> = own
-            .into_iter()
-            .chain(of_contacts)
-            .flatten()
-            .filter(|activity| seen.insert(&activity.key))
-            .filter_map(|activity| {
-                let at = instant(activity.at, input.hours);
-                if at < handed_off_at || at > input.clock {
-                    return None;
-                }
-                let by = activity.owner.as_deref()?;
-                let then = history.owner_at(opportunity, at, input.hours);
-                let ours = [owner, then].into_iter().flatten();
-                ours.into_iter().any(|owner| input.teams.same_team(owner, by)).then_some(at)
-            })
-            .collect();
-        found.sort_unstable();
-        found
-    }
 }

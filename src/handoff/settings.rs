@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::criteria::Criterion;
 use crate::domain::calendar::Allowance;
 
 /// When an opportunity is handed to sales, and what counts as following up.
@@ -17,6 +18,12 @@ pub struct Settings {
     pub first_touch_within: Allowance,
     /// The kinds of activity that are a touch.
     pub counts_as_touch: Vec<String>,
+    /// A touch so long before the hand-off counts as one at it; none when absent.
+    pub count_touch_before: Option<Allowance>,
+    /// How much business time sales may take to accept it or to give it back; not judged when absent.
+    pub decide_within: Option<Allowance>,
+    /// What marketing and sales agreed that an opportunity must be.
+    pub criteria: Vec<Criterion>,
 }
 
 /// What makes the hand-off.

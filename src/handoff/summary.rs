@@ -17,6 +17,8 @@ pub struct Summary {
     pub p90_secs: Option<i64>,
     /// How many are over and were never touched.
     pub never_touched: usize,
+    /// Median number of touches in the ten days after the hand-off, of those that are older.
+    pub median_attempts: Option<usize>,
 }
 
 impl Summary {
@@ -36,11 +38,12 @@ impl Summary {
 /// Adds hand-offs up.
 pub fn summarise<'a>(rows: impl Iterator<Item = &'a HandOff>) -> Summary {
     let mut summary = Summary::default();
-    let mut touched_secs = Vec::new();
+    let (mut touched_secs, mut attempts) = (Vec::new(), Vec::new());
     for row in rows {
         summary.handed_off += 1;
         *summary.verdicts.entry(row.verdict).or_insert(0) += 1;
         touched_secs.extend(row.touched_secs);
+        attempts.extend(row.attempts_final.then_some(row.attempts));
         summary.never_touched += usize::from(row.verdict == Verdict::Overdue);
     }
     touched_secs.sort_unstable();
@@ -49,6 +52,8 @@ pub fn summarise<'a>(rows: impl Iterator<Item = &'a HandOff>) -> Summary {
     // The smallest time within which at least nine of ten lie.
     let place = (touched_secs.len() * 9).div_ceil(10).saturating_sub(1);
     summary.p90_secs = touched_secs.get(place).copied();
+    attempts.sort_unstable();
+    summary.median_attempts = attempts.get(attempts.len().saturating_sub(1) / 2).copied();
     summary
 }
 

@@ -131,6 +131,11 @@ impl Inventory {
         Inventory { object, hashes: hashes.into_iter().collect() }
     }
 
+    /// How many ids there are.
+    pub fn count(&self) -> usize {
+        self.hashes.len()
+    }
+
     /// Whether the source has this id.
     pub fn contains(&self, id: &str) -> bool {
         self.hashes.contains(&id_hash(id))
@@ -232,6 +237,12 @@ pub trait Source: Send + Sync {
         ids: Vec<String>,
     ) -> Boxed<'a, Result<Vec<Gone>, SourceError>> {
         Box::pin(async { Ok(ids.into_iter().map(Gone::now).collect()) })
+    }
+
+    /// How many records were created before an instant, by the source's own count; none where it has none, or
+    /// does not answer: nothing rests on it but a comparison.
+    fn own_count<'a>(&'a self, _object: Object, _before: Timestamp) -> Boxed<'a, Option<u64>> {
+        Box::pin(async { None })
     }
 
     /// Asks one harmless question.

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::record::{ACTIVITY_KINDS, FieldKind};
+use crate::domain::record::{ACTIVITY_KINDS, FieldKind, PRESENT};
 
 /// Why a text has no canonical value: a short kind and the sentence about it.
 pub type BadValue = (&'static str, String);
@@ -23,6 +23,7 @@ pub fn of_kind(
     let bad = |kind, what: &str| Err((kind, format!("`{}` is {what}", shown(cell))));
     let text = match kind {
         FieldKind::Text => cell.to_owned(),
+        FieldKind::Presence => PRESENT.to_owned(),
         FieldKind::Moment => match moment(cell) {
             Some(text) => text,
             None => return bad("malformed_date", "no date that is understood"),

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
-    Store, StoreResult, on,
+    Store, StoreResult, instant, on,
     records::{columns, deleted_at, knows_merges},
 };
 use crate::domain::{
@@ -153,9 +153,13 @@ impl Store {
                 undone.entry(undo.key.clone()).or_default().push(undo);
             }
         }
-        let merged = if knows_merges(object) { "merged_into" } else { "NULL" };
+        let fourth = match object {
+            Object::Activity => "first_seen_ms",
+            _ if knows_merges(object) => "merged_into",
+            _ => "NULL",
+        };
         let sql = format!(
-            "SELECT source, id, deleted_ms, {merged}, {} FROM {} WHERE first_seen_ms <= ?",
+            "SELECT source, id, deleted_ms, {fourth}, {} FROM {} WHERE first_seen_ms <= ?",
             columns(object),
             object.name()
         );
@@ -171,11 +175,20 @@ impl Store {
             for undo in undone.get(&key).into_iter().flatten() {
                 undo.apply(&mut record, &mut deleted);
             }
-            let merged_into: Option<&str> = row.get(3);
             let (source, id) = key;
+            let known = facts.activities.len();
             facts.add(&source, &record, deleted);
-            if object == Object::Opportunity && merged_into.is_some() && deleted.is_some() {
-                facts.merged.insert(RecordKey { source, id });
+            match object {
+                Object::Activity => {
+                    let seen = Some(instant(row.get(3)));
+                    facts.activities[known..].iter_mut().for_each(|new| new.first_seen = seen);
+                }
+                Object::Opportunity
+                    if deleted.is_some() && row.get::<Option<&str>, _>(3).is_some() =>
+                {
+                    facts.merged.insert(RecordKey { source, id });
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod care;
 pub mod changes;
 pub mod checks;
+pub mod consent;
 pub mod digests;
 pub mod excuses;
 pub mod facts;

@@ -248,6 +248,30 @@ impl Write {
 }
 
 impl Store {
+    /// How many records of a source are not deleted; with `before`, of those that were created before it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn count_living(
+        &self,
+        source: &str,
+        object: Object,
+        before: Option<Timestamp>,
+    ) -> StoreResult<u64> {
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE source = ?1 AND deleted_ms IS NULL
+             AND (?2 IS NULL OR created_at < ?2)",
+            object.name()
+        );
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(source)
+            .bind(before.map(|at| at.to_string()))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(on("count records"))?;
+        Ok(count as u64)
+    }
+
     /// The ids of a source's living records, for reconciliation.
     ///
     /// # Errors

@@ -26,7 +26,38 @@ pub struct SourceState {
     pub last_error: Option<String>,
 }
 
+/// How many opportunities a source said that it had, beside how many were here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountCheck {
+    /// The source.
+    pub source: String,
+    /// When.
+    pub at: Timestamp,
+    /// There.
+    pub there: u64,
+    /// Here.
+    pub here: u64,
+}
+
 impl Store {
+    /// The last comparison of counts of each source.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn count_checks(&self) -> StoreResult<Vec<CountCheck>> {
+        let rows = sqlx::query("SELECT source, at_ms, there, here FROM count_check")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read counts"))?;
+        let of = |row: sqlx::sqlite::SqliteRow| CountCheck {
+            source: row.get(0),
+            at: instant(row.get(1)),
+            there: row.get::<i64, _>(2) as u64,
+            here: row.get::<i64, _>(3) as u64,
+        };
+        Ok(rows.into_iter().map(of).collect())
+    }
+
     /// The states of all sources that were ever tried.
     ///
     /// # Errors
@@ -140,6 +171,28 @@ impl Store {
 }
 
 impl Write {
+    /// Notes how many opportunities a source has, there and here.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_count(
+        &mut self,
+        source: &str,
+        at: Timestamp,
+        there: u64,
+        here: u64,
+    ) -> StoreResult<()> {
+        sqlx::query("INSERT OR REPLACE INTO count_check VALUES (?, ?, ?, ?)")
+            .bind(source)
+            .bind(at.as_millisecond())
+            .bind(i64::try_from(there).unwrap_or(i64::MAX))
+            .bind(i64::try_from(here).unwrap_or(i64::MAX))
+            .execute(&mut *self.transaction)
+            .await
+            .map_err(on("note a count"))?;
+        Ok(())
+    }
+
     /// Moves a cursor.
     ///
     /// # Errors

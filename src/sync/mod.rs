@@ -67,6 +67,9 @@ pub enum Full {
     Accepted,
 }
 
+/// Records younger than this are left out where counts are compared: the vendor's count may lag.
+const COUNTED_BEFORE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
 /// Fewer missing records are believed, whatever their share.
 const IMPLAUSIBLE_MIN: usize = 50;
 
@@ -198,5 +201,29 @@ async fn reconcile(
     let mut fates = sync.source.fates(object, gone).await?;
     fates.iter_mut().for_each(|fate| fate.at = fate.at.or(Some(at)));
     writer.bury(object, fates).await?;
+    if object == Object::Opportunity {
+        compare_counts(sync, inventory, sync.clock.now()).await?;
+    }
+    Ok(())
+}
+
+/// The ledger's own check: as many opportunities here as the source says that it has. Where it does not count, what
+/// it listed is compared.
+async fn compare_counts(
+    sync: &Sync<'_>,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> Result<(), SyncError> {
+    let object = inventory.object;
+    // What was created while this sync ran may be there and not yet here.
+    let before = now.checked_sub(COUNTED_BEFORE).unwrap_or(now);
+    let (there, before) = match sync.source.own_count(object, before).await {
+        Some(count) => (count, Some(before)),
+        None => (inventory.count() as u64, None),
+    };
+    let here = sync.store.count_living(sync.name, object, before).await?;
+    let mut write = sync.store.begin().await?;
+    write.note_count(sync.name, now, there, here).await?;
+    write.commit().await?;
     Ok(())
 }

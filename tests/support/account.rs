@@ -108,9 +108,11 @@ impl Account {
         self.try_sync(Full::No).await.unwrap()
     }
 
-    /// What is stored.
+    /// What is stored, whenever it was seen first.
     pub async fn facts(&self) -> Facts {
-        self.store.facts().await.unwrap()
+        let mut facts = self.store.facts().await.unwrap();
+        facts.activities.iter_mut().for_each(|activity| activity.first_seen = None);
+        facts
     }
 
     /// How far the data is complete.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{draft, followup_overdue::record, line};
+use super::{draft, hand_off_ref, line};
 use crate::alerts::message::percent;
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Status};
 use crate::handoff::{HandOff, Verdict, summarise, summary::duration_text};
@@ -67,7 +67,7 @@ fn finding(context: &Context<'_>, team: &str, rows: &[&HandOff]) -> Finding {
     ];
     let missed = |row: &&&HandOff| matches!(row.verdict, Verdict::Late | Verdict::Overdue);
     let missed: Vec<&&HandOff> = rows.iter().filter(missed).collect();
-    finding.records = missed.iter().rev().take(RECORDS_MAX).map(|row| record(row)).collect();
+    finding.records = missed.iter().rev().take(RECORDS_MAX).map(|row| hand_off_ref(row)).collect();
     finding.records_total = missed.len();
     finding.rests_on = context.activity_sources.clone();
     finding

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{draft, followup_overdue::record, line};
+use super::{draft, hand_off_ref, line};
 use crate::alerts::message::day_time;
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Status};
 use crate::handoff::{HandOff, Verdict};
@@ -59,7 +59,7 @@ fn finding(context: &Context<'_>, owner: &str, rows: &[&HandOff]) -> Finding {
     finding
         .lines
         .push(line("Next step", "call or mail each before then; your team hears of it after"));
-    finding.records = soon.iter().take(RECORDS_MAX).map(|row| record(row)).collect();
+    finding.records = soon.iter().take(RECORDS_MAX).map(|row| hand_off_ref(row)).collect();
     finding.records_total = soon.len();
     finding.tells_new_records = true;
     finding.quiet_end = true;

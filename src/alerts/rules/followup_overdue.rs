@@ -1,31 +1,25 @@
 //! Hand-offs of one owner wait for a first touch beyond their time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
+use super::{NAMED_MAX, hand_off_ref, owners_hand_offs};
 use crate::alerts::message::day_time;
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Severity, Status};
-use crate::domain::{money::for_people, notice::RecordRef};
+use crate::domain::money::for_people;
 use crate::handoff::{HandOff, Verdict, summary::duration_text};
 
 /// The rule's name.
 pub const NAME: &str = "followup_overdue";
-/// Hand-offs that a message names.
-const NAMED_MAX: usize = 5;
 
 /// One finding for each owner that has hand-offs.
 pub fn find(context: &Context<'_>) -> Vec<Finding> {
     if !context.settings.followup_overdue.enabled {
         return Vec::new();
     }
-    let mut by_owner: BTreeMap<Option<&str>, Vec<&HandOff>> = BTreeMap::new();
-    for row in &context.ledger.rows {
-        if row.handed_off_at >= context.alerts_since && !row.deleted {
-            by_owner.entry(row.owner.as_deref()).or_default().push(row);
-        }
-    }
-    by_owner.into_iter().map(|(owner, rows)| finding(context, owner, &rows)).collect()
+    let owners = owners_hand_offs(context).into_iter();
+    owners.map(|(owner, rows)| finding(context, owner, &rows)).collect()
 }
 
 fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Finding {
@@ -75,7 +69,7 @@ fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Fin
         act_by: "today".into(),
         worth,
         lines,
-        records: overdue.iter().take(RECORDS_MAX).map(|row| record(row)).collect(),
+        records: overdue.iter().take(RECORDS_MAX).map(|row| hand_off_ref(row)).collect(),
         records_total: count,
         tells_new_records: true,
         quiet_end: false,
@@ -121,18 +115,4 @@ fn value(context: &Context<'_>, overdue: &[&HandOff]) -> String {
         return String::new();
     }
     format!("{} if all were won", for_people(sum, &context.currency.company))
-}
-
-/// A hand-off as a record: its opportunity, with the number of a later hand-off of it.
-pub fn record(row: &HandOff) -> RecordRef {
-    let id = match row.sequence {
-        1 => row.opportunity.id.clone(),
-        n => format!("{}#{n}", row.opportunity.id),
-    };
-    RecordRef {
-        source: row.opportunity.source.clone(),
-        object: "opportunity".into(),
-        id,
-        url: row.url.clone(),
-    }
 }

@@ -1,6 +1,6 @@
 //! Sales gives too many hand-offs back: the criteria are too loose, or are read differently.
 
-use super::{draft, followup_coverage::since, followup_overdue::record, line};
+use super::{draft, followup_coverage::since, hand_off_ref, line};
 use crate::alerts::message::percent;
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Status};
 use crate::handoff::HandOff;
@@ -46,7 +46,8 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
             "this week: look at the records; tighten the criteria, or agree on how they are read",
         ),
     ];
-    finding.records = returned.iter().rev().take(RECORDS_MAX).map(|row| record(row)).collect();
+    finding.records =
+        returned.iter().rev().take(RECORDS_MAX).map(|row| hand_off_ref(row)).collect();
     finding.records_total = count;
     finding.rests_on = returned.iter().map(|row| row.opportunity.source.clone()).collect();
     vec![finding]

@@ -1,5 +1,6 @@
 //! One CSV file that is being read: its header, its rows, and the record of a row.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use csv::{ByteRecord, ReaderBuilder};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::value::canonical;
-use crate::config::source::CsvFile;
-use crate::domain::{Fault, Record};
+use crate::config::source::{ATTRIBUTE_PREFIX, CsvFile};
+use crate::domain::{Fault, Record, record::FieldKind};
 use crate::sources::SourceError;
 use crate::sources::value::{BadValue, shown};
 
@@ -177,9 +178,14 @@ impl<'a> Opened<'a> {
 
     fn value(&self, row: &ByteRecord, field: &str) -> Result<Option<String>, BadValue> {
         let Some(cell) = self.cell(row, field) else { return Ok(None) };
-        let object = self.file.object;
-        let Some(index) = object.field_index(field) else { return Ok(None) };
-        canonical(&cell, &self.file.columns[field], object.fields()[index].1, self.zone)
+        let (object, column) = (self.file.object, &self.file.columns[field]);
+        let kind = match object.field_index(field) {
+            Some(index) => object.fields()[index].1,
+            None if !field.starts_with(ATTRIBUTE_PREFIX) => return Ok(None),
+            None if column.presence => FieldKind::Presence,
+            None => FieldKind::Text,
+        };
+        canonical(&cell, column, kind, self.zone)
     }
 
     /// The record of a row, unless a later row has its id. What is wrong with it is noted.
@@ -216,12 +222,17 @@ impl<'a> Opened<'a> {
             return None;
         }
         let mut record = Record::empty(object, id);
+        let mut attributes = BTreeMap::new();
         for (field, _) in self.columns.iter().filter(|(field, _)| *field != "id") {
             match self.value(row, field) {
-                Ok(value) => record.set(field, value),
+                Ok(value) => match field.strip_prefix(ATTRIBUTE_PREFIX) {
+                    Some(name) => attributes.extend(value.map(|value| (name, value))),
+                    None => record.set(field, value),
+                },
                 Err((kind, detail)) => note(kind, format!("{field}: {detail}")),
             }
         }
+        record.set_attributes(&attributes);
         for field in object.required().iter().filter(|field| record.get(field).is_none()) {
             if *field == "created_at" && self.file.columns.contains_key(*field) {
                 note("no_entry_date", format!("{field} is unknown: it enters no cohort"));

@@ -65,7 +65,8 @@ mod tests {
     use super::*;
 
     fn column(format: Option<&str>) -> Column {
-        Column { name: Some("c".into()), constant: None, map: None, format: format.map(Into::into) }
+        let format = format.map(Into::into);
+        Column { name: Some("c".into()), constant: None, map: None, format, presence: false }
     }
 
     fn date(cell: &str, format: Option<&str>) -> Option<String> {

@@ -1,8 +1,10 @@
 //! The kinds of record that are read, and the properties that each needs: no name, no address and no
 //! text of a message is asked for.
 
+use std::collections::BTreeSet;
+
 use super::touches;
-use crate::config::api::FieldNames;
+use crate::config::{api::FieldNames, source::ATTRIBUTE_PREFIX};
 use crate::domain::Object;
 
 /// A kind of record at HubSpot.
@@ -84,6 +86,9 @@ impl Kind {
     }
 }
 
+/// Says that a contact unsubscribed from all mail: the reverse of being in.
+pub const OPTED_OUT: &str = "hs_email_optout";
+
 /// Properties of which every earlier value is needed.
 pub const HISTORY: [&str; 2] = ["dealstage", "hubspot_owner_id"];
 
@@ -94,13 +99,17 @@ pub struct Fields {
     pub lead: Vec<Vec<String>>,
     /// For each field of an opportunity.
     pub opportunity: Vec<Vec<String>>,
+    /// What only the agreed criteria ask of an opportunity: name, property, and whether its value is kept.
+    pub attributes: Vec<(String, String, bool)>,
+    /// The property that says that a program did something.
+    pub automated: Option<String>,
     /// Whether a contact's touches are read too.
     pub touches: bool,
 }
 
 impl Fields {
     /// The usual names with these replacements.
-    pub fn new(replaced: &FieldNames, touches: bool) -> Fields {
+    pub fn new(replaced: &FieldNames, values_of: &BTreeSet<String>, touches: bool) -> Fields {
         let names = |object: Object| {
             let of_field = |(field, _): &(&'static str, _)| match replaced
                 .get(&(object, (*field).to_owned()))
@@ -110,12 +119,26 @@ impl Fields {
             };
             object.fields().iter().map(of_field).collect()
         };
-        Fields { lead: names(Object::Lead), opportunity: names(Object::Opportunity), touches }
+        let attributes = replaced.iter().filter_map(|((_, field), property)| {
+            let name = field.strip_prefix(ATTRIBUTE_PREFIX)?;
+            Some((name.to_owned(), property.clone(), values_of.contains(name)))
+        });
+        Fields {
+            lead: names(Object::Lead),
+            opportunity: names(Object::Opportunity),
+            attributes: attributes.collect(),
+            automated: replaced.get(&(Object::Activity, "automated".to_owned())).cloned(),
+            touches,
+        }
     }
 
     /// Whether a field is filled.
     pub fn provides(&self, object: Object, field: &str) -> bool {
+        if let Some(attribute) = field.strip_prefix(ATTRIBUTE_PREFIX) {
+            return self.attributes.iter().any(|(name, ..)| name == attribute);
+        }
         let names = match object {
+            Object::Activity if field == "automated" => return self.automated.is_some(),
             Object::Lead => &self.lead,
             Object::Opportunity if ["lead", "outcome", "url"].contains(&field) => return true,
             Object::Opportunity => &self.opportunity,
@@ -132,17 +155,25 @@ impl Fields {
             Kind::Deals => {
                 let mapped = self.opportunity.iter().flatten().map(String::as_str);
                 mapped
+                    .chain(self.attributes.iter().map(|(_, property, _)| property.as_str()))
                     .chain(["pipeline", "dealstage", "closedate"])
                     .chain(["hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost"])
                     .collect()
             }
-            Kind::Calls => own(&["hs_timestamp", "hubspot_owner_id"]),
-            Kind::Emails => {
-                own(&["hs_timestamp", "hubspot_owner_id", "hs_email_direction", "hs_email_status"])
-            }
+            Kind::Calls => own(&["hs_timestamp", "hs_createdate", "hubspot_owner_id"]),
+            Kind::Emails => own(&[
+                "hs_timestamp",
+                "hs_createdate",
+                "hubspot_owner_id",
+                "hs_email_direction",
+                "hs_email_status",
+            ]),
             Kind::Meetings => own(&["hs_createdate", "hubspot_owner_id", "hs_meeting_outcome"]),
             Kind::Tasks => own(&["hs_task_completion_date", "hubspot_owner_id", "hs_task_status"]),
         };
+        if kind.object() == Object::Activity {
+            asked.extend(self.automated.as_deref());
+        }
         if kind == Kind::Contacts && self.touches {
             touches::properties().for_each(|name| asked.push(name));
         }
@@ -166,12 +197,14 @@ fn usual(object: Object, field: &str) -> &'static [&'static str] {
             "hs_lifecyclestage_marketingqualifiedlead_date",
         ],
         (Object::Lead, "channel") => &["hs_analytics_source"],
+        (Object::Lead, "opt_in") => &[OPTED_OUT],
         (Object::Lead, "campaign") => &["hs_analytics_source_data_1"],
         (Object::Opportunity, "stage") => &["dealstage"],
         (Object::Opportunity, "amount") => &["amount"],
         (Object::Opportunity, "currency") => &["deal_currency_code"],
         (Object::Opportunity, "closed_at" | "expected_close") => &["closedate"],
         (Object::Opportunity, "lost_reason") => &["closed_lost_reason"],
+        (Object::Opportunity, "next_step") => &["notes_next_activity_date", "hs_next_step"],
         _ => &[],
     }
 }

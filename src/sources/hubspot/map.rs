@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::kind::{Fields, Kind};
+use super::kind::{Fields, Kind, OPTED_OUT};
 use super::touches;
 use super::wire::{Item, Version};
-use crate::domain::record::FieldKind;
+use crate::domain::record::{FieldKind, PRESENT};
 use crate::domain::{Fault, Object, Record};
 use crate::sources::value::{of_kind, shown};
 
@@ -70,7 +70,7 @@ impl Mapper {
         match kind {
             Kind::Contacts => self.lead(item, &mut mapped),
             Kind::Deals => self.opportunity(item, &mut mapped),
-            _ => mapped.record = activity(kind, item, &mapped.id),
+            _ => mapped.record = activity(kind, item, &mapped.id, self.fields.automated.as_deref()),
         }
         mapped
     }
@@ -104,6 +104,11 @@ impl Mapper {
             format!("https://app.hubspot.com/contacts/{portal}/record/0-3/{}", mapped.id)
         });
         record.set("url", url);
+        let attributes = self.fields.attributes.iter().filter_map(|(name, property, keep)| {
+            let value = item.properties.get(property).map(str::trim).filter(|v| !v.is_empty())?;
+            Some((name.as_str(), if *keep { value } else { PRESENT }.to_owned()))
+        });
+        record.set_attributes(&attributes.collect());
         self.check_entry(&record, &mut mapped.faults);
         mapped.record = Some(record);
     }
@@ -141,8 +146,13 @@ impl Mapper {
         faults: &mut Vec<Fault>,
     ) {
         for (index, (field, kind)) in record.object.fields().iter().enumerate() {
-            let Some(value) = names[index].iter().find_map(|name| item.properties.get(name)) else {
-                continue;
+            let mut found =
+                names[index].iter().filter_map(|name| Some((name, item.properties.get(name)?)));
+            let Some((name, value)) = found.next() else { continue };
+            let value = match value.trim() {
+                "true" if name == OPTED_OUT => "false",
+                "false" if name == OPTED_OUT => "true",
+                _ => value,
             };
             let canonical = match kind {
                 FieldKind::Text => Ok(Some(value.to_owned())),
@@ -178,7 +188,7 @@ impl Mapper {
 }
 
 /// What somebody did, if it counts as done.
-fn activity(kind: Kind, item: &Item<'_>, id: &str) -> Option<Record> {
+fn activity(kind: Kind, item: &Item<'_>, id: &str, automated: Option<&str>) -> Option<Record> {
     let get = |name: &str| item.properties.get(name);
     let (what, at) = match kind {
         Kind::Calls => ("call", get("hs_timestamp")),
@@ -216,6 +226,13 @@ fn activity(kind: Kind, item: &Item<'_>, id: &str) -> Option<Record> {
     record.set("kind", Some(what.to_owned()));
     record.set("at", Some(moment(at?)?));
     record.set("owner", get("hubspot_owner_id").map(str::to_owned));
+    // `hs_timestamp` is what somebody typed; this is when they did.
+    if matches!(kind, Kind::Calls | Kind::Emails) {
+        record.set("logged_at", get("hs_createdate").and_then(moment));
+    }
+    let automated = automated.and_then(get);
+    let automated = automated.and_then(|text| of_kind(text.trim(), FieldKind::Flag, moment).ok());
+    record.set("automated", automated.flatten());
     Some(record)
 }
 
@@ -302,7 +319,7 @@ mod tests {
         };
         Mapper {
             source: "crm".into(),
-            fields: Fields::new(&FieldNames::new(), false),
+            fields: Fields::new(&FieldNames::new(), &Default::default(), false),
             portal_id: Some("77".into()),
             stages: stages.into_iter().map(key).collect(),
         }

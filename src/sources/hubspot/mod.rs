@@ -51,7 +51,7 @@ pub struct HubSpot {
 impl HubSpot {
     /// A source of this account.
     pub fn new(name: &str, settings: Settings, environment: &Environment, place: &str) -> HubSpot {
-        let fields = Fields::new(&settings.fields, settings.touches);
+        let fields = Fields::new(&settings.fields, &settings.values_of, settings.touches);
         let (name, place) = (name.to_owned(), place.to_owned());
         HubSpot { name, settings, fields, environment: environment.clone(), place }
     }
@@ -194,6 +194,13 @@ impl Source for HubSpot {
         ids: Vec<String>,
     ) -> Boxed<'a, Result<Vec<Gone>, SourceError>> {
         Box::pin(self.fates(object, ids))
+    }
+
+    fn own_count<'a>(&'a self, object: Object, before: jiff::Timestamp) -> Boxed<'a, Option<u64>> {
+        Box::pin(async move {
+            let kind = [Kind::Contacts, Kind::Deals].into_iter().find(|k| k.object() == object)?;
+            self.portal().ok()?.count(kind, before).await.ok().flatten()
+        })
     }
 
     fn check<'a>(&'a self) -> Boxed<'a, Result<Probe, SourceError>> {

@@ -150,6 +150,29 @@ impl Portal {
         Ok(listed.records.iter().filter_map(|mapped| mapped.changed_ms).max())
     }
 
+    /// How many records the vendor counts that were created before an instant.
+    pub async fn count(
+        &self,
+        kind: Kind,
+        before: jiff::Timestamp,
+    ) -> Result<Option<u64>, SourceError> {
+        let value = before.as_millisecond().to_string();
+        let older = json!({"propertyName": "createdate", "operator": "LT", "value": value});
+        let body = json!({
+            "filterGroups": [{"filters": [older]}],
+            "properties": [kind.changed_property()],
+            "limit": 1,
+        });
+        let path = self.path("objects", &format!("{}/search", kind.name()));
+        let mut request = Request::post(format!("count {}", kind.name()), path, &body);
+        request.lane = Lane::Search;
+        let read = |body: &[u8]| {
+            let page: Results<Item<'_>> = whole(serde_json::from_slice(body)?)?;
+            Ok(page.total)
+        };
+        self.api.read(&request, read).await
+    }
+
     /// Records by id, in any order. Ids that the vendor does not know are missing, and one that was
     /// merged comes back under the survivor's id.
     pub async fn batch_read(

@@ -148,7 +148,18 @@ impl Source for Tryton {
     }
 
     fn provides(&self, object: Object, field: &str) -> bool {
-        let absent = ["handed_off_at", "expected_close", "url", "channel", "campaign", "segment"];
+        let absent = [
+            "handed_off_at",
+            "expected_close",
+            "url",
+            "channel",
+            "campaign",
+            "segment",
+            "accepted_at",
+            "rejected_at",
+            "rejected_reason",
+            "next_step",
+        ];
         let filled = object != Object::Opportunity || !absent.contains(&field);
         filled && self.objects().contains(&object) && object.field_index(field).is_some()
     }

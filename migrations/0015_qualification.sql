@@ -1,0 +1,21 @@
+-- Whether sales took a hand-off on, what comes next, what the agreed criteria ask of it, and whether the person
+-- may be mailed. Of a next step only its being there is kept.
+
+ALTER TABLE lead ADD COLUMN opt_in TEXT;
+ALTER TABLE lead ADD COLUMN opted_out_at TEXT;
+ALTER TABLE lead ADD COLUMN nurture TEXT;
+ALTER TABLE opportunity ADD COLUMN accepted_at TEXT;
+ALTER TABLE opportunity ADD COLUMN rejected_at TEXT;
+ALTER TABLE opportunity ADD COLUMN rejected_reason TEXT;
+ALTER TABLE opportunity ADD COLUMN next_step TEXT;
+ALTER TABLE opportunity ADD COLUMN attributes TEXT;
+ALTER TABLE activity ADD COLUMN logged_at TEXT;
+ALTER TABLE activity ADD COLUMN automated TEXT;
+
+-- How many opportunities a source says that it has, beside how many are here, at the last comparison of ids.
+CREATE TABLE count_check (
+    source TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    there INTEGER NOT NULL,
+    here INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
