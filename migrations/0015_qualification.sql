@@ -19,3 +19,14 @@ CREATE TABLE count_check (
     there INTEGER NOT NULL,
     here INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Ways that the other side refuses for good (a revoked webhook, an archived channel), and until when nothing is
+-- tried on them. What is meant for them waits.
+CREATE TABLE closed_way (
+    sink TEXT NOT NULL,
+    address TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (sink, address)
+) STRICT, WITHOUT ROWID;

@@ -78,9 +78,9 @@ async fn a_broken_server_is_asked_again_later_and_a_dead_webhook_is_the_operator
     assert_eq!(deliver(&settings, &store, "2026-11-23T13:01:00Z").await.sent, 1);
     enqueue(&store, "alert:2", "farewell").await;
     let delivered = deliver(&settings, &store, "2026-11-23T13:02:00Z").await;
-    assert_eq!((delivered.dead, delivered.sent), (1, 1), "given up, and the operator was told");
+    assert_eq!((delivered.again, delivered.sent), (1, 1), "it waits, and the operator was told");
     let told = std::fs::read_to_string(folder.path().join("operator.txt")).unwrap();
-    assert!(told.contains("could not be delivered by slack") && told.contains("404"), "{told}");
+    assert!(told.contains("Messages by slack wait") && told.contains("404"), "{told}");
     assert!(!told.contains("SECRET"));
 }
 

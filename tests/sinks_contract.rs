@@ -54,6 +54,10 @@ impl World {
     }
 
     async fn say(&self, text: &str, event: Event) {
+        self.say_in("alert:1", text, event).await;
+    }
+
+    async fn say_in(&self, thread: &str, text: &str, event: Event) {
         let document = Document {
             subject: text.to_owned(),
             text: format!("{text}\n\nOwner  sales *now*\n"),
@@ -62,9 +66,9 @@ impl World {
             event,
         };
         let mut write = self.store.begin().await.unwrap();
-        let key = format!("alert:1:{text}");
+        let key = format!("{thread}:{text}");
         let at = instant(START);
-        write.enqueue("alert:1", &key, self.sink, "team.sales", &document, at).await.unwrap();
+        write.enqueue(thread, &key, self.sink, "team.sales", &document, at).await.unwrap();
         write.commit().await.unwrap();
     }
 
@@ -125,16 +129,36 @@ async fn every_sink_tries_again_what_may_pass_and_tells_the_operator_of_what_wil
             assert_eq!(delivered.unknown, 1, "{way}");
             continue;
         }
-        assert_eq!((delivered.dead, delivered.sent), (1, 1), "{way}: and the operator was told");
+        assert_eq!((delivered.again, delivered.sent), (1, 1), "{way}: and the operator was told");
         let told = world.operator();
-        assert!(told.contains(&format!("could not be delivered by {sink}")), "{told}");
+        assert!(told.contains(&format!("Messages by {sink} wait")), "{told}");
         assert!(!told.contains("SECRET") && !told.contains("whsec"), "{told}");
     }
     let (sink, way, _) = SINKS[1];
     let world = World::new(sink, way, &[REFUSED]).await;
     world.say("one", alerts(&["firing"])).await;
-    assert_eq!(world.deliver(START).await.dead, 1);
+    assert_eq!(world.deliver(START).await.again, 1);
     assert!(world.operator().contains("channel_not_found"));
+}
+
+/// A webhook that was taken away: nothing is tried on it but one message every six hours, nothing is lost, and
+/// the operator hears of it once.
+#[tokio::test]
+async fn a_way_that_is_refused_for_good_is_switched_off_until_it_is_mended() {
+    let (sink, way, taken) = SINKS[0];
+    let world = World::new(sink, way, &[GONE, GONE, taken, taken]).await;
+    world.say("one", alerts(&["firing"])).await;
+    assert_eq!(world.deliver("2026-11-23T13:00:00Z").await.again, 1);
+    world.say_in("alert:2", "two", alerts(&["firing"])).await;
+    assert_eq!(world.deliver("2026-11-23T13:05:00Z").await.again, 1);
+    assert_eq!(world.deliver("2026-11-23T18:00:00Z").await, Delivered::default());
+    assert_eq!(world.server.count(), 1, "nothing was tried meanwhile");
+    assert_eq!(world.deliver("2026-11-23T19:05:00Z").await.again, 2);
+    assert_eq!(world.server.count(), 2, "one was, and the other waits with it");
+    assert_eq!(world.operator().matches("Messages by").count(), 1, "{}", world.operator());
+    // The operator puts in a new webhook and starts the daemon anew.
+    world.store.open_ways(instant("2026-11-23T19:10:00Z")).await.unwrap();
+    assert_eq!(world.deliver("2026-11-23T19:10:00Z").await.sent, 2);
 }
 
 #[tokio::test]

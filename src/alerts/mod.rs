@@ -240,8 +240,8 @@ pub struct Context<'a> {
     pub faults: &'a BTreeMap<String, usize>,
     /// The hand-offs.
     pub ledger: &'a Ledger,
-    /// Mails to people who had opted out.
-    pub mailed_opted_out: &'a [MailedOptedOut],
+    /// Mails to people who had opted out; none where no source says who did.
+    pub mailed_opted_out: Option<&'a [MailedOptedOut]>,
     /// Whether the criteria are too tight; none where nobody asks.
     pub criteria: Option<&'a CriteriaView>,
     /// Hand-offs before this instant never alert.

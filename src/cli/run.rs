@@ -72,6 +72,7 @@ async fn once(global: &Global, settings: &Settings, store: &Store) -> CliResult 
     let bar = progress.clone();
     let say: daemon::Progress =
         Arc::new(move |name, count| bar.say(format!("{name}: {count} records")));
+    store.open_ways(global.clock().now()).await?;
     let step = daemon::step(settings, store, &global.clock(), true, &say).await?;
     progress.finish();
     output::text(&summary(&step))?;
@@ -144,6 +145,7 @@ async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResu
     let mut metronome = start_metronome(tick).await?;
     let mut service = Service::started();
     let mut daemon = Daemon::new(ground);
+    store.open_ways(global.clock().now()).await?;
     tracing::info!(
         database = %settings.database.display(),
         version = crate::VERSION,
@@ -170,6 +172,10 @@ async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResu
                 Asked::Reload => {
                     service.reloading();
                     reload(global, &mut daemon, settings).await;
+                    // What was refused for good may be what was mended.
+                    if let Err(error) = store.open_ways(global.clock().now()).await {
+                        tracing::warn!(%error, "closed ways stay closed");
+                    }
                     seen.send_replace(daemon.ground().clone());
                     service.ready();
                 }

@@ -6,20 +6,25 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{Snapshot, snapshot::EvaluateError};
 use crate::alerts::{MailedOptedOut, rules::mailed_after_opt_out::DAYS};
-use crate::domain::{Activity, RecordKey};
+use crate::domain::{Activity, Object, RecordKey};
 use crate::handoff::episode::instant;
+use crate::sources;
 
 /// The mails of the last days, no older than `since`, to whoever had opted out by then. Before the source said
-/// so, or before a sync saw it, nobody is held to it.
+/// so, or before a sync saw it, nobody is held to it. None where nobody looks, or no source says who opted out.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn mailed_opted_out(
     snapshot: &Snapshot<'_>,
     since: Timestamp,
-) -> Result<Vec<MailedOptedOut>, EvaluateError> {
-    if !snapshot.settings.alerts.mailed_after_opt_out.enabled {
-        return Ok(Vec::new());
+) -> Result<Option<Vec<MailedOptedOut>>, EvaluateError> {
+    let zone = &snapshot.settings.company.zone;
+    let mut sources = snapshot.settings.sources.iter();
+    let told = sources
+        .any(|(name, source)| sources::open(name, source, zone).provides(Object::Lead, "opt_in"));
+    if !told || !snapshot.settings.alerts.mailed_after_opt_out.enabled {
+        return Ok(None);
     }
     let hours = &snapshot.settings.company.hours;
     let days = snapshot.clock.checked_sub((DAYS * 24).hours()).unwrap_or(snapshot.clock);
@@ -53,5 +58,5 @@ pub async fn mailed_opted_out(
         let (at, owner) = (instant(mail.at, hours), mail.owner.clone());
         (at > opted_out_at).then_some(MailedOptedOut { lead, at, owner, opted_out_at })
     };
-    Ok(to.into_iter().filter_map(late).collect())
+    Ok(Some(to.into_iter().filter_map(late).collect()))
 }

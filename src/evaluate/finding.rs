@@ -53,6 +53,7 @@ pub async fn findings(
         true => criteria_view(snapshot, &ledger).await?,
         false => None,
     };
+    let mailed = mailed_opted_out(snapshot, alerts_since(snapshot)).await?;
     let context = Context {
         settings: &snapshot.settings.alerts,
         clock: snapshot.clock,
@@ -68,7 +69,7 @@ pub async fn findings(
         targets: &targeting::targets(snapshot).await?,
         faults: &faults,
         ledger: &ledger,
-        mailed_opted_out: &mailed_opted_out(snapshot, alerts_since(snapshot)).await?,
+        mailed_opted_out: mailed.as_deref(),
         criteria: criteria.as_ref(),
         alerts_since: alerts_since(snapshot),
         sources: &views,

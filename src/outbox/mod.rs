@@ -4,8 +4,6 @@ pub mod address;
 pub mod link;
 pub mod policy;
 
-use std::collections::BTreeMap;
-
 use address::tell_operator;
 use jiff::Timestamp;
 
@@ -49,7 +47,7 @@ pub async fn deliver_due(
     let store_id = store.id().await?;
     let mut delivered = Delivered::default();
     // Ways that are closed, and until when.
-    let mut closed: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
+    let mut closed = store.closed_ways(clock.now()).await?;
     for _ in 0..ROUNDS_MAX {
         let claimed = store.claim_due(clock.now()).await?;
         if claimed.is_empty() {
@@ -57,7 +55,8 @@ pub async fn deliver_due(
         }
         for row in claimed {
             let way = way_of(&row);
-            if let Some(at) = closed.get(&way) {
+            let own = (row.sink.clone(), row.address.clone());
+            if let Some(at) = closed.get(&way).or_else(|| closed.get(&own)) {
                 let wait = Fate::Again { at: *at, counts: false };
                 store.finish(row.id, &wait, None, clock.now()).await?;
                 delivered.again += 1;
@@ -66,17 +65,30 @@ pub async fn deliver_due(
             let root = store.root_of(&row).await?;
             let now = clock.now();
             let delivery = send(settings, &store_id, &row, root.as_deref(), now).await;
-            let fate = policy::fate(&delivery, row.attempts, row.may_repeat, clock.now());
+            let fate = policy::fate(&row, &delivery, clock.now());
             let error = policy::error_text(&delivery);
             store.finish(row.id, &fate, error, clock.now()).await?;
-            closed.extend(policy::way_closed_until(&delivery, &fate).map(|at| (way, at)));
+            let until = policy::way_closed_until(&delivery, &fate);
+            if let Delivery::Revoked(reason) = &delivery {
+                // A mailbox that is gone closes no other.
+                closed.extend(until.map(|at| (own, at)));
+                store.close_way(&row, until.unwrap_or(clock.now()), reason, clock.now()).await?;
+            } else {
+                closed.extend(until.map(|at| (way, at)));
+                store.open_way(&row).await?;
+            }
             delivered.count(&fate);
             if let Some(error) = error {
                 let (outbox_id, sink) = (row.id, row.sink.as_str());
                 tracing::warn!(outbox_id, sink, error, "a message was not delivered");
             }
             tell_if_lost(store, settings, &row, &fate, error.unwrap_or(""), clock.now()).await?;
-            if matches!(delivery, Delivery::Unready(_)) && row.attempts + 1 == CLOSED_TRIES {
+            let closed_now = match delivery {
+                Delivery::Unready(_) => row.attempts + 1 == CLOSED_TRIES,
+                Delivery::Revoked(_) => matches!(fate, Fate::Again { .. }),
+                _ => false,
+            };
+            if closed_now {
                 tell_closed(store, settings, &row, error.unwrap_or(""), clock.now()).await?;
             }
         }
@@ -149,7 +161,8 @@ async fn tell_if_lost(
     tell_operator(settings, store, &format!("delivery:{}", row.id), &document, now).await
 }
 
-/// A way that stays closed is told once a day, for what waits on it may be urgent.
+/// A way that stays closed is told once a day, for what waits on it may be urgent. One that is refused for good is
+/// tried again every six hours, and when the daemon is started or reads its configuration anew.
 async fn tell_closed(
     store: &Store,
     settings: &Settings,

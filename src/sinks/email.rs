@@ -147,7 +147,11 @@ async fn converse(connection: &mut AsyncSmtpConnection, mail: &Message) -> Resul
     for to in envelope.to() {
         let to = Rcpt::new(to.clone(), Vec::new());
         let step = "the mail server refuses the recipient";
-        connection.command(to).await.map_err(|e| fail(step, &e))?;
+        connection.command(to).await.map_err(|e| match fail(step, &e) {
+            // The mailbox is gone: that is about every mail to it.
+            Delivery::Refused(text) => Delivery::Revoked(text),
+            other => other,
+        })?;
     }
     let step = "the mail server takes no message now";
     connection.command(Data).await.map_err(|e| fail(step, &e))?;

@@ -42,8 +42,12 @@ pub fn limited(response: &Response) -> Delivery {
     Delivery::Limited { after_secs: after_secs.clamp(1, LIMITED_SECS_MAX) }
 }
 
+/// The statuses that are about the way and not about one message.
+const REVOKED: [StatusCode; 4] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE];
+
 /// What an answer means where only its status counts: a success arrived, 429 asks to wait, 5xx and 408 pass,
-/// all others stay as they are.
+/// 401, 403, 404 and 410 are about the way, all others about the message.
 pub async fn plain_answer(response: Response, who: &str) -> Delivery {
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
@@ -54,10 +58,14 @@ pub async fn plain_answer(response: Response, who: &str) -> Delivery {
     }
     let answer: String = body(response).await.chars().take(ANSWER_CHARS_MAX).collect();
     let text = format!("{who} answers {status}: {}", crate::domain::notice::plain(&answer));
-    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-        Delivery::Failed(text)
-    } else {
-        Delivery::Refused(text)
+    match status {
+        StatusCode::REQUEST_TIMEOUT => Delivery::Failed(text),
+        _ if status.is_server_error() => Delivery::Failed(text),
+        // Slack says so of a webhook whose app was taken away (slack.com, "Changes to errors").
+        _ if REVOKED.contains(&status) || answer.contains("invalid_token") => {
+            Delivery::Revoked(text)
+        }
+        _ => Delivery::Refused(text),
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Delivery {
     Unknown(String),
     /// It never will arrive like this.
     Refused(String),
+    /// Nothing will arrive on this way any more, until somebody mends it: it is gone, or was taken from us.
+    Revoked(String),
 }
 
 /// A message with the names that make it recognisable.

@@ -1,5 +1,7 @@
 //! The queue of messages: put in with what caused them, claimed, sent, recorded.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, ToSpan};
 use sqlx::Row;
 
@@ -172,6 +174,88 @@ impl Store {
         .await
         .map_err(on("record a delivery"))?;
         Ok(())
+    }
+
+    /// The ways on which nothing is tried yet, and until when.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn closed_ways(
+        &self,
+        now: Timestamp,
+    ) -> StoreResult<BTreeMap<(String, String), Timestamp>> {
+        let sql = "SELECT sink, address, until_ms FROM closed_way WHERE until_ms > ?";
+        let rows = sqlx::query(sql)
+            .bind(now.as_millisecond())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read closed ways"))?;
+        Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), instant(row.get(2)))).collect())
+    }
+
+    /// Nothing is tried on a message's way until then.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn close_way(
+        &self,
+        row: &OutboxRow,
+        until: Timestamp,
+        reason: &str,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let _turn = self.turn().await;
+        sqlx::query(
+            "INSERT INTO closed_way (sink, address, since_ms, until_ms, reason) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (sink, address) DO UPDATE SET until_ms = excluded.until_ms,
+                                                       reason = excluded.reason",
+        )
+        .bind(&row.sink)
+        .bind(&row.address)
+        .bind(now.as_millisecond())
+        .bind(until.as_millisecond())
+        .bind(reason)
+        .execute(&self.pool)
+        .await
+        .map_err(on("close a way"))?;
+        Ok(())
+    }
+
+    /// A message's way answers again.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn open_way(&self, row: &OutboxRow) -> StoreResult<()> {
+        let _turn = self.turn().await;
+        sqlx::query("DELETE FROM closed_way WHERE sink = ? AND address = ?")
+            .bind(&row.sink)
+            .bind(&row.address)
+            .execute(&self.pool)
+            .await
+            .map_err(on("open a way"))?;
+        Ok(())
+    }
+
+    /// Whatever waits for a closed way is tried at once: somebody may have mended it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn open_ways(&self, now: Timestamp) -> StoreResult<()> {
+        let mut write = self.begin().await?;
+        sqlx::query(
+            "UPDATE outbox SET not_before_ms = ?
+             WHERE state = 'pending' AND EXISTS (SELECT 1 FROM closed_way w
+                 WHERE w.sink = outbox.sink AND w.address = outbox.address)",
+        )
+        .bind(now.as_millisecond())
+        .execute(&mut *write.transaction)
+        .await
+        .map_err(on("open ways"))?;
+        sqlx::query("DELETE FROM closed_way")
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(on("open ways"))?;
+        write.commit().await
     }
 
     /// What the first message of a message's thread is called at the other side, if it has a name.

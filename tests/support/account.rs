@@ -108,11 +108,9 @@ impl Account {
         self.try_sync(Full::No).await.unwrap()
     }
 
-    /// What is stored, whenever it was seen first.
+    /// What is stored.
     pub async fn facts(&self) -> Facts {
-        let mut facts = self.store.facts().await.unwrap();
-        facts.activities.iter_mut().for_each(|activity| activity.first_seen = None);
-        facts
+        self.store.facts().await.unwrap()
     }
 
     /// How far the data is complete.

@@ -78,10 +78,12 @@ pub async fn synced(
     (folder, settings, store)
 }
 
-/// Every record and every fault, in a fixed order; faults without the folder of their file.
+/// Every record and every fault, in a fixed order, whenever they were seen first; faults without the folder of
+/// their file.
 pub async fn dump(store: &Store) -> Vec<String> {
     let mut lines = Vec::new();
-    let facts = store.facts().await.unwrap();
+    let mut facts = store.facts().await.unwrap();
+    facts.activities.iter_mut().for_each(|activity| activity.first_seen = None);
     lines.push(format!("{facts:?}"));
     for mut fault in store.faults().await.unwrap() {
         fault.origin = fault.origin.rsplit('/').next().unwrap_or_default().to_owned();

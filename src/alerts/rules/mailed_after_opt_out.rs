@@ -14,10 +14,7 @@ const NAMED_MAX: usize = 5;
 
 /// One finding for the company: whoever answers for consent is no team of sales.
 pub fn find(context: &Context<'_>) -> Vec<Finding> {
-    if !context.settings.mailed_after_opt_out.enabled {
-        return Vec::new();
-    }
-    let rows = context.mailed_opted_out;
+    let Some(rows) = context.mailed_opted_out else { return Vec::new() };
     let count = rows.len();
     let mut finding = draft(NAME, "company".into(), "consent".into(), Audience::Operator);
     if count > 0 {

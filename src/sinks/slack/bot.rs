@@ -104,7 +104,10 @@ impl Bot<'_> {
         let request = self.client.post(format!("{}/chat.update", self.base_url));
         match request.bearer_auth(self.token).json(&update).send().await {
             Ok(response) => {
-                if let Delivery::Refused(error) | Delivery::Failed(error) = answer(response).await {
+                if let Delivery::Refused(error)
+                | Delivery::Failed(error)
+                | Delivery::Revoked(error) = answer(response).await
+                {
                     tracing::debug!(error, "a message could not be rewritten");
                 }
             }
@@ -153,6 +156,23 @@ const PASSING: [&str; 6] = [
     "rate_limited",
 ];
 
+/// Errors that are about the token or the channel, and not about one message.
+const REVOKED: [&str; 13] = [
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "no_permission",
+    "missing_scope",
+    "access_denied",
+    "team_access_not_granted",
+    "org_login_required",
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+];
+
 async fn answer(response: reqwest::Response) -> Delivery {
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
@@ -172,5 +192,9 @@ async fn answer(response: reqwest::Response) -> Delivery {
     }
     let error = answer["error"].as_str().unwrap_or("unknown").to_owned();
     let text = format!("Slack says `{}`", crate::domain::notice::plain(&error));
-    if PASSING.contains(&error.as_str()) { Delivery::Failed(text) } else { Delivery::Refused(text) }
+    match error.as_str() {
+        error if PASSING.contains(&error) => Delivery::Failed(text),
+        error if REVOKED.contains(&error) => Delivery::Revoked(text),
+        _ => Delivery::Refused(text),
+    }
 }
