@@ -20,6 +20,12 @@ CREATE TABLE count_check (
     here INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Whether an earlier try may have reached somebody; once so, always so.
+ALTER TABLE outbox ADD COLUMN may_repeat INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox SET may_repeat = 1
+    WHERE last_error LIKE 'not known: %'
+       OR last_error = 'the program stopped while it was sending';
+
 -- Ways that the other side refuses for good (a revoked webhook, an archived channel), and until when nothing is
 -- tried on them. What is meant for them waits.
 CREATE TABLE closed_way (

@@ -9,7 +9,7 @@ use paceline::clock::Clock;
 use paceline::config::Settings;
 use paceline::daemon::{self, Ground};
 use paceline::domain::silence::Silence;
-use paceline::evaluate::acting;
+use paceline::evaluate::acting::{self, Reach};
 use paceline::store::Store;
 use support::{instant, settings_of, write};
 use tempfile::TempDir;
@@ -191,8 +191,16 @@ async fn an_acknowledgement_holds_new_records_are_told_and_a_forgotten_one_comes
     let zone = world.settings.company.zone.clone();
     let now = instant("2026-11-20T20:05:00Z");
     let until = acting::until("2026-11-23", now, &zone).unwrap();
-    let ack =
-        |id| acting::acknowledge(&world.store, id, ("dana", "calls on Monday"), until, now, &zone);
+    let ack = |id| {
+        acting::acknowledge(
+            &world.store,
+            (id, Reach::One),
+            ("dana", "calls on Monday"),
+            until,
+            now,
+            &zone,
+        )
+    };
     assert!(ack(99).await.unwrap_err().to_string().contains("there is no alert 99"));
     ack(1).await.unwrap();
     assert_eq!(world.states().await, ["acknowledged"]);
@@ -213,6 +221,25 @@ async fn an_acknowledgement_holds_new_records_are_told_and_a_forgotten_one_comes
     assert_eq!(world.told("dana had it until now, and it still goes on").await, 1);
     world.at("2026-11-24T14:10:00Z").await;
     assert_eq!(world.messages().await, 3);
+}
+
+/// Who follows the link of a message means all that stood in it.
+#[tokio::test]
+async fn an_acknowledgement_by_a_message_is_for_all_that_stood_in_it() {
+    let mut world = World::new("").await;
+    world.deal("d-1", HANDED_OFF, "ben");
+    world.deal("d-2", HANDED_OFF, "eva");
+    world.at("2026-11-20T20:00:00Z").await;
+    assert_eq!((world.states().await.len(), world.messages().await), (2, 1));
+    let (zone, now) = (world.settings.company.zone.clone(), instant("2026-11-20T20:05:00Z"));
+    let which = (2, Reach::Thread);
+    let until = now + jiff::SignedDuration::from_hours(72);
+    let done = acting::acknowledge(&world.store, which, ("dana", "calls"), until, now, &zone);
+    let done = done.await.unwrap();
+    assert_eq!(done.ids, [2, 1]);
+    let sentence = done.sentence(&zone);
+    assert!(sentence.starts_with("dana looks after alerts 2, 1 until Mon 23 Nov"), "{sentence}");
+    assert_eq!(world.states().await, ["acknowledged", "acknowledged"]);
 }
 
 #[tokio::test]

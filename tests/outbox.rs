@@ -84,6 +84,21 @@ async fn a_broken_server_is_asked_again_later_and_a_dead_webhook_is_the_operator
     assert!(!told.contains("SECRET"));
 }
 
+/// An answer was lost, then the webhook was gone for a while: the message may still be a repeat.
+#[tokio::test]
+async fn what_may_be_a_repeat_stays_one_whatever_comes_between() {
+    let server = Server::start(&[CUT, GONE, BROKEN, OK]).await;
+    let (_folder, settings, store) = world(&server).await;
+    enqueue(&store, "alert:1", "hello").await;
+    assert_eq!(deliver(&settings, &store, START).await.unknown, 1);
+    assert_eq!(deliver(&settings, &store, "2026-11-23T13:05:00Z").await.again, 1);
+    assert_eq!(deliver(&settings, &store, "2026-11-23T19:05:00Z").await.again, 1);
+    assert_eq!(deliver(&settings, &store, "2026-11-23T19:30:00Z").await.sent, 1);
+    let bodies = server.bodies.lock().unwrap();
+    let repeat = bodies.iter().map(|body| body.contains("repeat")).collect::<Vec<_>>();
+    assert_eq!(repeat, [false, true, true, true], "{bodies:?}");
+}
+
 #[tokio::test]
 async fn a_lost_answer_is_tried_once_more_as_a_possible_repeat_and_then_marked() {
     let server = Server::start(&[CUT, CUT]).await;

@@ -50,18 +50,24 @@ fn a_touch_that_was_entered_after_the_time_was_up_counts_and_is_flagged() {
     assert_eq!(flags("2026-11-23T18:30:00Z"), (false, false));
     assert_eq!(flags("2026-11-23T19:30:00Z"), (true, false), "entered after 14:00");
     assert_eq!(flags("2026-11-24T18:00:00Z"), (true, true), "and a whole day later");
+    assert_eq!(flags("2026-11-23"), (false, false), "of a day only a later one is late");
+    assert_eq!(flags("2026-11-24"), (true, true));
 }
 
 #[test]
-fn where_the_source_does_not_say_when_it_was_entered_the_first_sight_tells() {
+fn where_the_source_does_not_say_when_it_was_entered_the_syncs_that_did_not_see_it_tell() {
     let mut world = one_deal();
     call(&mut world, "a", "2026-11-23T18:00:00Z", &[]);
-    world.facts.activities[0].first_seen = Some(instant("2026-11-23T20:00:00Z"));
-    assert!(!first(&world).backdated, "the source may have been read for the first time then");
-    world.watched_from = Some(instant("2026-11-20T00:00:00Z"));
+    assert!(!first(&world).backdated, "nothing is known of it");
+    // A nightly sync: the last one was before the touch.
+    world.facts.activities[0].entered_after = Some(instant("2026-11-23T05:00:00Z"));
+    assert!(!first(&world).backdated);
+    world.facts.activities[0].entered_after = Some(instant("2026-11-23T19:30:00Z"));
+    assert!(!first(&world).backdated, "a vendor may show it some minutes late");
+    world.facts.activities[0].entered_after = Some(instant("2026-11-23T21:00:00Z"));
     assert!(first(&world).backdated);
-    world.facts.activities[0].first_seen = Some(instant("2026-11-23T19:00:00Z"));
-    assert!(!first(&world).backdated, "a sync comes some minutes later");
+    world.watched = false;
+    assert!(!first(&world).backdated, "a file may be older than its sync");
 }
 
 #[test]
@@ -77,6 +83,12 @@ fn a_call_that_led_to_the_hand_off_is_listed_and_counts_where_that_was_agreed() 
     world.settings.count_touch_before = Some(Allowance::Days(1));
     let row = first(&world);
     assert_eq!((row.verdict, row.first_touch_at), (Verdict::InTime, Some(row.handed_off_at)));
+    // Four business days before: it counts where that was agreed, and is not listed.
+    let mut world = one_deal();
+    call(&mut world, "a", "2026-11-17T20:00:00Z", &[]);
+    world.settings.count_touch_before = Some(Allowance::Days(5));
+    let row = first(&world);
+    assert_eq!((row.verdict, row.pre_touch_at), (Verdict::InTime, None));
 }
 
 #[test]
@@ -118,7 +130,9 @@ fn sales_takes_a_hand_off_on_or_gives_it_back_in_time_or_not() {
     assert_eq!(decision(&[("rejected_at", soon)]), Decision::Rejected);
     assert_eq!(decision(&[("rejected_at", late)]), Decision::RejectedLate);
     assert_eq!(decision(&[("accepted_at", soon), ("rejected_at", late)]), Decision::Accepted);
-    assert_eq!(decision(&[("accepted_at", "2026-11-24")]), Decision::AcceptedLate, "by its close");
+    assert_eq!(decision(&[("accepted_at", "2026-11-24")]), Decision::Accepted, "the due day");
+    assert_eq!(decision(&[("accepted_at", "2026-11-25")]), Decision::AcceptedLate, "has begun");
+    assert_eq!(decision(&[("accepted_at", "2026-11-26")]), Decision::Overdue, "has not");
     assert_eq!(decision(&[("accepted_at", "2026-11-23")]), Decision::Accepted);
     assert_eq!(decision(&[]), Decision::Overdue);
     let closed = [("outcome", "lost"), ("closed_at", "2026-11-24T20:00:00Z")];
@@ -129,6 +143,31 @@ fn sales_takes_a_hand_off_on_or_gives_it_back_in_time_or_not() {
     assert_eq!(first(&world).decided.decision, Decision::Waiting);
     world.filled.clear();
     assert_eq!(first(&world).decided.decision, Decision::NotKnown);
+}
+
+#[test]
+fn what_is_known_by_its_day_is_decided_on_any_hour_of_it() {
+    let mut world = deciding(&[("accepted_at", "2026-11-23T15:00:00Z")]);
+    world.deal(
+        "d",
+        &[("created_at", "2026-11-23"), ("owner", "ada"), ("accepted_at", "2026-11-23T15:00:00Z")],
+    );
+    assert_eq!(first(&world).decided.decision, Decision::Accepted);
+}
+
+#[test]
+fn what_sales_gives_back_in_time_is_no_debt_and_is_nurtured_also_after_it_was_accepted() {
+    let back = [("rejected_at", "2026-11-23T18:00:00Z"), ("rejected_reason", "too early")];
+    let row = first(&deciding(&back));
+    assert_eq!((row.decided.decision, row.verdict), (Decision::Rejected, Verdict::Excused));
+    let late = [("rejected_at", "2026-11-23T19:30:00Z")];
+    assert_eq!(first(&deciding(&late)).verdict, Verdict::Overdue, "after 14:00 it is one");
+    let accepted = [("accepted_at", "2026-11-23T16:00:00Z")];
+    let world = deciding(&[&accepted[..], &back].concat());
+    let row = first(&world);
+    assert_eq!(row.decided.decision, Decision::Accepted, "the first answer");
+    assert!(row.is_given_back());
+    assert_eq!(world.ledger().pool.members[0].why, "given back: too early");
 }
 
 #[test]
@@ -197,6 +236,16 @@ fn what_does_not_meet_the_criteria_is_to_be_nurtured_until_it_does_or_is_closed(
     assert_eq!(member.opportunity, RecordKey { source: "crm".into(), id: "fails".into() });
     assert_eq!((member.opt_in, member.programme.as_deref()), (Some(true), Some("autumn")));
     assert_eq!(pool.median_age_days(world.clock), Some(22));
+    // A criterion of channels goes by the company's own names.
+    let channel = |name: &str| {
+        let test = Test::In(vec![name.to_owned()]);
+        let mut world = handoffs::world();
+        world.settings.criteria = vec![Criterion { field: "channel".into(), tests: vec![test] }];
+        world.filled = ["channel".to_owned()].into();
+        world.deal("d", &[("created_at", "2026-11-03"), ("owner", "ada"), ("channel", "ADS")]);
+        first(&world).audit.unwrap().met()
+    };
+    assert_eq!((channel("paid search"), channel("mail")), (Some(true), Some(false)));
     // Where the source does not say, nothing is held against anybody.
     world.filled.remove("sponsor");
     let audit = first(&world).audit.unwrap();
@@ -350,7 +399,8 @@ async fn what_is_not_decided_has_no_next_step_or_should_not_have_been_handed_off
     let deals = "id,lead,created,owner,accepted,next,industry\n\
                  slow,l,2026-11-02T09:00:00Z,ada,,,retail\n\
                  good,m,2026-11-02T09:00:00Z,ada,2026-11-02T10:00:00Z,call,retail\n\
-                 bad,n,2026-11-02T09:00:00Z,ada,2026-11-02T10:00:00Z,call,Farming\n";
+                 kept,n,2026-11-02T09:00:00Z,ada,2026-11-02T10:00:00Z,call,Farming\n\
+                 bad,n,2026-11-05T09:00:00Z,ada,,call,Farming\n";
     let mails = "id,lead,at,owner\n1,l,2026-11-03T11:00:00Z,ada\n2,l,2026-11-03T13:00:00Z,ada\n\
                  3,m,2026-11-03T13:00:00Z,ada\n4,n,2026-11-03T13:00:00Z,ada\n";
     let files = [("leads.csv", leads), ("deals.csv", deals), ("mails.csv", mails)];
@@ -372,6 +422,7 @@ async fn what_is_not_decided_has_no_next_step_or_should_not_have_been_handed_off
         told("next_step_missing"),
         of("slow", "1 hand-off is still to be given a next step by ada")
     );
+    // What sales took on all the same is nobody's task.
     assert_eq!(told("criteria_unmet"), of("bad", "1 hand-off does not meet the agreed criteria"));
     // The first mail came before the person opted out; of the other person the first sync saw it later.
     assert_eq!(told("mailed_after_opt_out"), of("l", "A mail went to somebody who had opted out"));

@@ -189,6 +189,8 @@ pub struct Doubt {
 pub struct MailedOptedOut {
     /// The person.
     pub lead: RecordKey,
+    /// The mail's id at the source.
+    pub mail: String,
     /// When it was sent.
     pub at: Timestamp,
     /// Who sent it.

@@ -63,13 +63,8 @@ pub async fn acknowledge(
 ) -> CliResult {
     let (store, now, zone) = (open(settings).await?, global.clock().now(), &settings.company.zone);
     let until = acting::until(until, now, zone)?;
-    let ack = acting::acknowledge(&store, id, who, until, now, zone).await?;
-    let at = day_time(ack.until, zone);
-    let text = format!(
-        "{} looks after alert {id} until {at}. It is told again if it still goes on then, and at \
-         once where it gets worse.",
-        ack.by
-    );
+    let which = (id, acting::Reach::One);
+    let text = acting::acknowledge(&store, which, who, until, now, zone).await?.sentence(zone);
     let mut out = String::new();
     wrap(&mut out, "", &text, output::COLUMNS);
     output::text(&out)

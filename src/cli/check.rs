@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{CliError, CliResult, Global, output};
 use crate::config::{Secret, Settings, plan_file::load_targets};
-use crate::domain::notice::wrap;
+use crate::domain::{Object, notice::wrap, record::ATTRIBUTES};
 use crate::evaluate::{EvaluateError, Snapshot, feasibility::feasibility, snapshot::load_goals};
 use crate::evaluate::{assumption, trial};
+use crate::handoff::criteria::FIELDS;
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
 use crate::sinks;
@@ -65,6 +66,7 @@ pub async fn run(global: &Global) -> CliResult {
     for warning in &settings.warnings {
         report.warn("configuration", &warning.to_string().replace('\n', "\n      "));
     }
+    check_criteria(&settings, &mut report);
     check_plan(&settings, &mut report);
     let store = check_database(&settings, &mut report).await;
     if let Some(store) = &store {
@@ -86,6 +88,27 @@ pub async fn run(global: &Global) -> CliResult {
         0 => output::text("Every part is in order.\n"),
         1 => Err(CliError::Failed("1 part is not in order".into())),
         n => Err(CliError::Failed(format!("{n} parts are not in order"))),
+    }
+}
+
+/// Criteria of which no source says anything decide nothing.
+fn check_criteria(settings: &Settings, report: &mut Report) {
+    for criterion in &settings.handoff.criteria {
+        let filled = settings.sources.iter().any(|(name, source)| {
+            let opened = sources::open(name, source, &settings.company.zone);
+            let attribute = format!("{ATTRIBUTES}.{}", criterion.field);
+            let own = FIELDS.contains(&criterion.field.as_str());
+            let field = if own { criterion.field.as_str() } else { attribute.as_str() };
+            opened.provides(Object::Opportunity, field) || opened.provides(Object::Lead, field)
+        });
+        if !filled {
+            let text = format!(
+                "no source fills `{}`, so it is not known of any hand-off: map it, or take \
+                 `[handoff.criteria] {}` out",
+                criterion.field, criterion.field
+            );
+            report.warn("handoff", &text);
+        }
     }
 }
 

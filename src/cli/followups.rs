@@ -309,7 +309,9 @@ fn closing_line(ledger: &Ledger) -> String {
         let ids: Vec<&str> =
             ledger.unowned.iter().map(|row| row.opportunity.id.as_str()).take(10).collect();
         let count = ledger.unowned.len();
-        line.push_str(&format!("{count} without an owner for too long: {}\n", ids.join(", ")));
+        let more = if count > ids.len() { ", …" } else { "" };
+        let sentence = format!("{count} without an owner for too long: {}{more}.", ids.join(", "));
+        wrap(&mut line, "", &sentence, output::COLUMNS);
     }
     line
 }

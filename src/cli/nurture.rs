@@ -1,88 +1,40 @@
 //! What `paceline followups` says beyond the first touch, and the nurture pool.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::output::{COLUMNS, Table};
 use crate::domain::notice::wrap;
 use crate::evaluate::Snapshot;
-use crate::handoff::{Decision, HandOff, Ledger, Pool};
+use crate::handoff::{Ledger, Pool, beyond};
 
-/// Acceptance, next steps, criteria, late entries and the pool, each a sentence where it is known.
+/// Acceptance, criteria, late entries, the sources' own counts and the pool, each a sentence where it is known.
 pub fn beyond(snapshot: &Snapshot<'_>, ledger: &Ledger) -> String {
-    let rows = &ledger.rows;
-    let count = |is: &dyn Fn(&HandOff) -> bool| rows.iter().filter(|row| is(row)).count();
-    let mut sentences = Vec::new();
-    let mut decisions: BTreeMap<Decision, usize> = BTreeMap::new();
-    rows.iter().for_each(|row| *decisions.entry(row.decided.decision).or_default() += 1);
-    if decisions.keys().any(|decision| *decision != Decision::NotKnown) {
-        let parts = decisions.iter().map(|(d, count)| format!("{count} {}", d.title()));
-        let silent =
-            count(&|row| row.decided.decision.is_rejection() && row.decided.reason.is_none());
-        let silent = match silent {
-            0 => String::new(),
-            n => format!(" {n} were given back without a reason."),
-        };
-        sentences.push(format!("Acceptance: {}.{silent}", parts.collect::<Vec<_>>().join(", ")));
-    }
-    let audited = count(&|row| row.audit.is_some());
-    if audited > 0 {
-        let met = count(&|row| row.audit.as_ref().and_then(|audit| audit.met()) == Some(true));
-        let unmet = count(&|row| row.audit.as_ref().and_then(|audit| audit.met()) == Some(false));
-        sentences.push(format!(
-            "Criteria: {met} of {audited} hand-offs meet them, {unmet} do not, of {} that is not known.",
-            audited - met - unmet
-        ));
-    }
-    let entered = count(&|row| row.backdated);
-    if entered > 0 {
-        sentences.push(format!(
-            "{entered} first touches say that they were in time and were entered after it (`backdated`)."
-        ));
-    }
+    let mut sentences = beyond::sentences(&ledger.rows.iter().collect::<Vec<_>>());
     for count in &snapshot.counts {
         let day = snapshot.settings.company.zone.to_datetime(count.at).date();
-        sentences.push(match count.there == count.here {
-            true => format!("Counted on {day}: {} opportunities at {} and here.", count.here, count.source),
+        let (there, here, source) = (count.there, count.here, &count.source);
+        sentences.push(match there == here {
+            true => format!("Counted on {day}: {here} opportunities at {source} and here."),
             false => format!(
-                "Counted on {day}: {} opportunities at {}, {} here; `paceline sync --full` compares them.",
-                count.there, count.source, count.here
+                "Counted on {day}: {there} opportunities at {source}, {here} here; `paceline sync \
+                 --full` compares them."
             ),
         });
     }
+    sentences.extend(beyond::pool_sentence(&ledger.pool, snapshot.clock));
     let mut text = String::new();
     sentences.iter().for_each(|sentence| wrap(&mut text, "", sentence, COLUMNS));
-    if ledger.pool.entered > 0 {
-        text.push_str(&sentence(&ledger.pool, snapshot.clock));
-    }
     text
 }
 
 /// The pool in a sentence.
 pub fn sentence(pool: &Pool, clock: Timestamp) -> String {
+    let sentence = beyond::pool_sentence(pool, clock);
+    let sentence = sentence.unwrap_or_else(|| {
+        "Nothing is to be nurtured: every hand-off meets `[handoff.criteria]`, and none was given back.".into()
+    });
     let mut text = String::new();
-    let age = match pool.median_age_days(clock) {
-        Some(days) => format!(", half of them for {days} days or less"),
-        None => String::new(),
-    };
-    let [yes, no, unknown] = opt_in(pool);
-    let programme = pool.members.iter().filter(|member| member.programme.is_some()).count();
-    let who = match pool.members.len() {
-        0 => String::new(),
-        _ => format!(
-            " {yes} may be mailed, {no} may not, of {unknown} that is not known; {programme} are in a \
-             programme."
-        ),
-    };
-    let sentence = format!(
-        "Nurture pool: {}{age}.{who} Of {} that ever were in it {} were handed off again, {} were won.",
-        pool.members.len(),
-        pool.entered,
-        pool.came_back,
-        pool.won
-    );
     wrap(&mut text, "", &sentence, COLUMNS);
     text
 }

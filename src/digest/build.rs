@@ -9,7 +9,7 @@ use crate::alerts::message::{amount, civil_day, count_text, day_time_zone, perce
 use crate::alerts::outlook::forecast_text;
 use crate::alerts::{Finding, RateCheck, Status, rules::unowned_opportunity};
 use crate::domain::{Facts, Fault, number::to_f64, period::Period, stage::Metric};
-use crate::handoff::{HandOff, Ledger, Verdict, summarise, summary::duration_text};
+use crate::handoff::{HandOff, Ledger, Verdict, beyond, summarise, summary::duration_text};
 use crate::pacing::PaceRow;
 use crate::rates::RateTable;
 
@@ -242,6 +242,10 @@ fn followups(parts: &Parts<'_>) -> Followups {
             median.unwrap_or_default()
         ),
     };
+    let beyond = beyond::sentences(&rows);
+    let pool = beyond::pool_sentence(&parts.now.ledger.pool, parts.now.clock);
+    let sentences = std::iter::once(sentence).chain(beyond).chain(pool);
+    let sentence = sentences.collect::<Vec<_>>().join(" ");
     let teams: BTreeSet<&str> = rows.iter().filter_map(|row| row.team.as_deref()).collect();
     let mut lines = Vec::new();
     for team in teams {

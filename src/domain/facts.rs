@@ -229,8 +229,8 @@ pub struct Activity {
     pub owner: Option<String>,
     /// When it was entered at the source, where that says so.
     pub logged_at: Option<Moment>,
-    /// When a sync saw it first, where that is known.
-    pub first_seen: Option<Timestamp>,
+    /// It was entered after this: so far its source had been read whole, and did not have it yet.
+    pub entered_after: Option<Timestamp>,
     /// Whether a program did it.
     pub automated: bool,
 }

@@ -28,7 +28,10 @@ pub fn lead(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> L
         owner: text(record, "owner"),
         segment: text(record, "segment"),
         market: text(record, "market"),
-        opt_in: record.get("opt_in").map(|text| text == "true"),
+        opt_in: match (record.get("opt_in"), record.get("opted_out_at")) {
+            (Some(text), _) => Some(text == "true"),
+            (None, out) => out.map(|_| false),
+        },
         nurture: text(record, "nurture"),
         deleted_at,
     }
@@ -91,7 +94,7 @@ pub(super) fn activity(key: RecordKey, record: &Record) -> Option<Activity> {
         at: record.moment("at")?,
         owner: text(record, "owner"),
         logged_at: record.moment("logged_at"),
-        first_seen: None,
+        entered_after: None,
         automated: record.get("automated") == Some("true"),
     })
 }

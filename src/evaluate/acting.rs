@@ -6,7 +6,10 @@ use crate::alerts::lifecycle::{Ack, State};
 use crate::alerts::message::day_time;
 use crate::config::span::duration_secs;
 use crate::domain::silence::Silence;
-use crate::store::{Store, StoreError, alerts::TransitionRow};
+use crate::store::{
+    Store, StoreError,
+    alerts::{AlertRow, TransitionRow},
+};
 
 /// The longest time for which anything may be put aside.
 const DAYS_MAX: i64 = 92;
@@ -68,6 +71,42 @@ fn said(what: &str, text: &str) -> Result<String, ActError> {
     }
 }
 
+/// Which alerts somebody looks after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The one alert.
+    One,
+    /// All that go on and are told in one thread with it: what stood in one message.
+    Thread,
+}
+
+/// What somebody looks after from now on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Acknowledged {
+    /// Who, why and until when.
+    pub ack: Ack,
+    /// The alerts, the one that was named first.
+    pub ids: Vec<i64>,
+}
+
+impl Acknowledged {
+    /// What that means, for whoever did it.
+    pub fn sentence(&self, zone: &TimeZone) -> String {
+        let ids: Vec<String> = self.ids.iter().map(i64::to_string).collect();
+        let (what, they_are, they_go, they_get) = match ids.len() {
+            1 => ("alert", "It is", "it still goes", "it gets"),
+            _ => ("alerts", "They are", "they still go", "one gets"),
+        };
+        format!(
+            "{} looks after {what} {} until {}. {they_are} told again if {they_go} on then, and at once \
+             where {they_get} worse.",
+            self.ack.by,
+            ids.join(", "),
+            day_time(self.ack.until, zone)
+        )
+    }
+}
+
 /// Somebody looks after an alert. It is told again if it still goes on at the end of that time, and
 /// at once where it gets worse.
 ///
@@ -75,38 +114,48 @@ fn said(what: &str, text: &str) -> Result<String, ActError> {
 /// See [`ActError`].
 pub async fn acknowledge(
     store: &Store,
-    id: i64,
+    (id, reach): (i64, Reach),
     (by, why): (&str, &str),
     until: Timestamp,
     now: Timestamp,
     zone: &TimeZone,
-) -> Result<Ack, ActError> {
+) -> Result<Acknowledged, ActError> {
     let ack = Ack { by: said("who", by)?, why: said("why", why)?, at: now, until };
     let mut write = store.begin().await?;
-    let open = write.open_alerts().await?.into_iter().find(|row| row.id == id);
-    let Some(mut row) = open else {
+    let open = write.open_alerts().await?;
+    let Some(named) = open.iter().find(|row| row.id == id) else {
         return Err(match store.alert(id).await? {
             Some(_) => refused(format!("alert {id} is over: nothing is left to acknowledge")),
             None => refused(format!("there is no alert {id}: `paceline alerts list` has them all")),
         });
     };
-    if row.state == State::Firing.name() {
-        State::Acknowledged.name().clone_into(&mut row.state);
+    let firing = |row: &&AlertRow| row.state == State::Firing.name();
+    let beside = open.iter().filter(|row| {
+        reach == Reach::Thread && row.id != id && row.thread == named.thread && firing(row)
+    });
+    let mut ids = Vec::new();
+    for row in std::iter::once(named).chain(beside) {
+        let mut row = row.clone();
+        if firing(&&row) {
+            State::Acknowledged.name().clone_into(&mut row.state);
+        }
+        row.ack = serde_json::to_string(&ack).ok();
+        row.reason =
+            format!("{} looks after it until {}: {}", ack.by, day_time(until, zone), ack.why);
+        write.put_alert(&row).await?;
+        let transition = TransitionRow {
+            alert: row.id,
+            at: now,
+            kind: State::Acknowledged.name().to_owned(),
+            reason: row.reason.clone(),
+            sent: false,
+            finding: row.finding.clone(),
+        };
+        write.note_transition(&transition).await?;
+        ids.push(row.id);
     }
-    row.ack = serde_json::to_string(&ack).ok();
-    row.reason = format!("{} looks after it until {}: {}", ack.by, day_time(until, zone), ack.why);
-    write.put_alert(&row).await?;
-    let transition = TransitionRow {
-        alert: id,
-        at: now,
-        kind: State::Acknowledged.name().to_owned(),
-        reason: row.reason.clone(),
-        sent: false,
-        finding: row.finding.clone(),
-    };
-    write.note_transition(&transition).await?;
     write.commit().await?;
-    Ok(ack)
+    Ok(Acknowledged { ack, ids })
 }
 
 /// Somebody does not want to hear of something for a while.

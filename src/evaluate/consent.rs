@@ -21,8 +21,10 @@ pub async fn mailed_opted_out(
 ) -> Result<Option<Vec<MailedOptedOut>>, EvaluateError> {
     let zone = &snapshot.settings.company.zone;
     let mut sources = snapshot.settings.sources.iter();
-    let told = sources
-        .any(|(name, source)| sources::open(name, source, zone).provides(Object::Lead, "opt_in"));
+    let told = sources.any(|(name, source)| {
+        let opened = sources::open(name, source, zone);
+        ["opt_in", "opted_out_at"].iter().any(|field| opened.provides(Object::Lead, field))
+    });
     if !told || !snapshot.settings.alerts.mailed_after_opt_out.enabled {
         return Ok(None);
     }
@@ -56,7 +58,8 @@ pub async fn mailed_opted_out(
     let late = |(lead, mail): (RecordKey, &RecordKey)| {
         let (opted_out_at, mail) = (*out.get(&lead)?, mails.get(mail)?);
         let (at, owner) = (instant(mail.at, hours), mail.owner.clone());
-        (at > opted_out_at).then_some(MailedOptedOut { lead, at, owner, opted_out_at })
+        let mail = mail.key.id.clone();
+        (at > opted_out_at).then_some(MailedOptedOut { lead, mail, at, owner, opted_out_at })
     };
     Ok(Some(to.into_iter().filter_map(late).collect()))
 }

@@ -13,7 +13,10 @@ use super::{
     tallies::{self, Asked},
     versions::{self, Standing},
 };
-use crate::config::{Problems, Settings, plan_file, source::Source};
+use crate::config::{
+    Problems, Settings, plan_file,
+    source::{CompleteTo, Kind, Source},
+};
 use crate::domain::{
     Facts, Fault, Object,
     dimension::Dimension,
@@ -347,7 +350,8 @@ impl<'a> Snapshot<'a> {
             hours: &self.settings.company.hours,
             settings: &self.settings.handoff,
             filled: &self.filled(),
-            watched_from: &self.watched_from(),
+            watched: &self.watched(),
+            channels: &self.settings.channels,
             currency: &self.settings.currency,
             activities_from: self.activities_from(),
             opportunities_complete: self.data_as_of(&[Object::Opportunity]),
@@ -378,11 +382,15 @@ impl<'a> Snapshot<'a> {
         self.settings.sources.iter().map(of).collect()
     }
 
-    /// When each source was first read whole.
-    fn watched_from(&self) -> BTreeMap<String, Timestamp> {
-        let of =
-            |(name, state): (&String, &SourceState)| Some((name.clone(), state.first_complete?));
-        self.states.iter().filter_map(of).collect()
+    /// The sources of which it is known what they had when they were read: not a file that may be older than its
+    /// sync.
+    fn watched(&self) -> BTreeSet<String> {
+        let sources = self.settings.sources.iter();
+        let own = sources.filter(|(_, source)| match &source.kind {
+            Kind::Csv(csv) => csv.complete_to == CompleteTo::Modified,
+            _ => true,
+        });
+        own.map(|(name, _)| name.clone()).collect()
     }
 
     /// From when on every source of activities knows what was done.

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::domain::{
+    channel::ChannelMap,
     dimension::Dimension,
     facts::{Lead, Opportunity},
     record::PRESENT,
@@ -95,22 +96,33 @@ impl Audit {
     }
 }
 
-/// Holds an opportunity against the criteria. `is_filled` says whether its source fills a field; `worth` is its
-/// amount in the company's currency.
+/// What is held against the criteria.
+pub struct Audited<'a> {
+    /// The opportunity.
+    pub opportunity: &'a Opportunity,
+    /// The lead that it came from.
+    pub lead: Option<&'a Lead>,
+    /// Its amount in the company's currency; none without an amount or a rate.
+    pub worth: Option<Decimal>,
+    /// Vendor values to channels.
+    pub channels: &'a ChannelMap,
+}
+
+/// Holds an opportunity against the criteria. `is_filled` says whether its source fills a field.
 pub fn audit(
     criteria: &[Criterion],
-    opportunity: &Opportunity,
-    lead: Option<&Lead>,
-    worth: Option<Decimal>,
+    audited: &Audited<'_>,
     is_filled: impl Fn(&str) -> bool,
 ) -> Audit {
+    // An amount in a currency without a rate is no small one.
+    let unrated = audited.worth.is_none() && audited.opportunity.amount.is_some();
     let mut audit = Audit::default();
     for criterion in criteria {
-        if !is_filled(&criterion.field) {
+        if !is_filled(&criterion.field) || (criterion.field == "amount" && unrated) {
             audit.not_known.push(criterion.title());
             continue;
         }
-        let value = value(&criterion.field, opportunity, lead, worth);
+        let value = value(&criterion.field, audited);
         if !criterion.is_met(value.as_deref()) {
             audit.failed.push(criterion.title());
         }
@@ -118,19 +130,15 @@ pub fn audit(
     audit
 }
 
-fn value(
-    field: &str,
-    opportunity: &Opportunity,
-    lead: Option<&Lead>,
-    worth: Option<Decimal>,
-) -> Option<String> {
+fn value(field: &str, audited: &Audited<'_>) -> Option<String> {
+    let Audited { opportunity, lead, worth, channels } = *audited;
     let of = |by: Dimension| {
         let own = opportunity.key(by).or_else(|| lead?.inherited(by));
         own.map(str::to_owned)
     };
     match field {
         "amount" => worth.map(|worth| worth.to_string()),
-        "channel" => of(Dimension::Channel),
+        "channel" => of(Dimension::Channel).map(|value| channels.channel(&value).to_owned()),
         "campaign" => of(Dimension::Campaign),
         "segment" => of(Dimension::Segment),
         "market" => of(Dimension::Market),

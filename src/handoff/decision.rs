@@ -56,12 +56,14 @@ impl Decision {
 /// What sales decided about one hand-off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
-    /// What.
+    /// The first answer.
     pub decision: Decision,
-    /// When.
+    /// When that came.
     pub at: Option<Timestamp>,
-    /// Until when it had to be; none where nothing was agreed.
+    /// Until when it had to come; none where nothing was agreed.
     pub due_at: Option<Timestamp>,
+    /// When it was given back, also after it had been accepted.
+    pub given_back_at: Option<Timestamp>,
     /// Why it was given back.
     pub reason: Option<String>,
 }
@@ -83,7 +85,7 @@ pub struct DecisionInput<'a> {
 }
 
 /// Judges a hand-off whose next one, if there is one, came at `next`: what was decided after that belongs to the
-/// next one.
+/// next one. Of what is known by its day only, the day counts: a decision of the due day is in time.
 pub fn decide(
     input: &DecisionInput<'_>,
     opportunity: &Opportunity,
@@ -92,34 +94,54 @@ pub fn decide(
 ) -> Decided {
     let from = episode.handed_off_at;
     let due_at = input.within.map(|within| input.team_hours.due(from, within));
-    let own = |moment| {
-        let at = instant(moment, input.hours);
-        // A day is as good as any instant of it.
-        let same_day = |day| day == input.hours.zone.to_datetime(from).date();
-        let at = match moment {
-            Moment::Day(day) if same_day(day) => at.max(from),
-            _ => at,
-        };
-        (at >= from && at <= input.clock && next.is_none_or(|next| at < next)).then_some(at)
+    let own = |moment: Option<Moment>| own(input, moment?, from, next);
+    let accepted = opportunity.accepted_at;
+    let (accepted_at, rejected_at) = (own(accepted), own(opportunity.rejected_at));
+    let returned_at = episode.returned_at.filter(|at| *at <= input.clock);
+    // A return is told by the owner's going, the rejection by its own time.
+    let given_back_at = rejected_at.or(returned_at);
+    let late = |moment: Option<Moment>, at: Timestamp| match (moment, due_at) {
+        (_, None) => false,
+        (Some(Moment::Day(day)), Some(due)) => day > input.hours.zone.to_datetime(due).date(),
+        (_, Some(due)) => at > due,
     };
-    let accepted = opportunity.accepted_at.and_then(own);
-    let rejected = opportunity
-        .rejected_at
-        .and_then(own)
-        .or(episode.returned_at.filter(|at| input.is_told && *at <= input.clock));
-    let late = |at: Timestamp| due_at.is_some_and(|due| at > due);
-    let decided = |decision, at| Decided { decision, at, due_at, reason: None };
-    match (accepted, rejected) {
+    let reason = opportunity.rejected_reason.clone().filter(|_| rejected_at.is_some());
+    let decided =
+        |decision, at| Decided { decision, at, due_at, given_back_at, reason: reason.clone() };
+    let answered_back = given_back_at.filter(|_| input.is_told);
+    match (accepted_at, answered_back) {
         // Both: what came first is the answer to the hand-off.
-        (Some(at), rejected) if rejected.is_none_or(|rejected| at <= rejected) => {
-            decided(if late(at) { Decision::AcceptedLate } else { Decision::Accepted }, Some(at))
+        (Some(at), back) if back.is_none_or(|back| at <= back) => {
+            let is_late = late(accepted, at);
+            decided(if is_late { Decision::AcceptedLate } else { Decision::Accepted }, Some(at))
         }
-        (_, Some(at)) => Decided {
-            reason: opportunity.rejected_reason.clone(),
-            ..decided(if late(at) { Decision::RejectedLate } else { Decision::Rejected }, Some(at))
-        },
+        (_, Some(at)) => {
+            let is_late = late(opportunity.rejected_at.filter(|_| rejected_at.is_some()), at);
+            decided(if is_late { Decision::RejectedLate } else { Decision::Rejected }, Some(at))
+        }
         _ => decided(open(input, opportunity, due_at), None),
     }
+}
+
+/// When it was decided, if that belongs to the hand-off from `from` on. A day that has begun has happened, and a
+/// hand-off that is known by its day only is at the close of it.
+fn own(
+    input: &DecisionInput<'_>,
+    moment: Moment,
+    from: Timestamp,
+    next: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let date = |at: Timestamp| input.hours.zone.to_datetime(at).date();
+    let by_day = input.hours.close_of(date(from)) == from;
+    let same_day = moment.date(&input.hours.zone) == date(from);
+    let at = match moment {
+        Moment::Day(day) if day > date(input.clock) => return None,
+        Moment::Day(_) if same_day => from,
+        Moment::Day(_) => instant(moment, input.hours).min(input.clock),
+        Moment::Instant(at) if by_day && same_day => at.max(from),
+        Moment::Instant(at) => at,
+    };
+    (at >= from && at <= input.clock && next.is_none_or(|next| at < next)).then_some(at)
 }
 
 /// Where nothing was decided.

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::domain::{
     calendar::BusinessCalendar,
+    channel::ChannelMap,
     facts::{Facts, Opportunity, Outcome, RecordKey},
     money::CurrencyRates,
     team::Teams,
@@ -173,8 +174,10 @@ pub struct LedgerInput<'a> {
     pub settings: &'a Settings,
     /// The fields of opportunities that each source fills, of those that matter here.
     pub filled: &'a BTreeMap<String, BTreeSet<String>>,
-    /// When each source was first read whole.
-    pub watched_from: &'a BTreeMap<String, Timestamp>,
+    /// The sources of which it is known what they had when they were read.
+    pub watched: &'a BTreeSet<String>,
+    /// Vendor values to channels.
+    pub channels: &'a ChannelMap,
     /// Amounts in one currency.
     pub currency: &'a CurrencyRates,
     /// From when on activities are known at all.
@@ -189,6 +192,13 @@ pub struct LedgerInput<'a> {
     pub activities_complete: Option<Timestamp>,
 }
 
+impl HandOff {
+    /// Whether marketing has it back: there is nothing to follow up on any more.
+    pub fn is_given_back(&self) -> bool {
+        self.returned_at.is_some() || self.decided.given_back_at.is_some()
+    }
+}
+
 impl LedgerInput<'_> {
     fn fills(&self, source: &str, field: &str) -> bool {
         self.filled.get(source).is_some_and(|fields| fields.contains(field))
@@ -199,7 +209,8 @@ impl LedgerInput<'_> {
         let worth = opportunity.worth(self.currency, day);
         let lead = self.facts.lead_of(opportunity);
         let fills = |field: &str| self.fills(&opportunity.key.source, field);
-        criteria::audit(&self.settings.criteria, opportunity, lead, worth, fills)
+        let facts = criteria::Audited { opportunity, lead, worth, channels: self.channels };
+        criteria::audit(&self.settings.criteria, &facts, fills)
     }
 }
 
@@ -240,7 +251,10 @@ pub fn ledger(input: &LedgerInput<'_>) -> Ledger {
             b.sequence,
         ))
     });
-    ledger.pool = nurture::pool(&ledger.rows, input.facts, input.clock);
+    ledger.pool = nurture::pool(&ledger.rows, input.facts, input.clock, &input.hours.zone);
+    // Nobody's on purpose is not forgotten.
+    let pool = &ledger.pool.members;
+    ledger.unowned.retain(|row| pool.iter().all(|member| member.opportunity != row.opportunity));
     ledger
 }
 
@@ -288,7 +302,11 @@ fn judge(
     let touched = touches.of(input, &sought);
     let first = touched.first(&sought, input.settings.count_touch_before);
     let first_touch_at = first.map(|touch| touch.at);
-    let verdict = verdict(input, opportunity, episode, sequence, (due_at, first_touch_at));
+    let decided = decided(input, opportunity, episode, next, team);
+    let withdrawn_at = [episode.returned_at, decided.given_back_at, opportunity.deleted_at];
+    let withdrawn_at = withdrawn_at.into_iter().flatten().min();
+    let key = (opportunity.key.clone(), sequence);
+    let verdict = verdict(input, &key, episode, withdrawn_at, (due_at, first_touch_at));
     let lead = input.facts.lead_of(opportunity);
     let recorded_at = first.and_then(|touch| touch.recorded_at);
     let source = &opportunity.key.source;
@@ -305,7 +323,7 @@ fn judge(
         first_touch_at,
         returned_at: episode.returned_at.filter(|at| *at <= input.clock),
         verdict,
-        pre_touch_at: touched.before,
+        pre_touch_at: touched.listed_before(&sought),
         backdated: verdict == Verdict::InTime && recorded_at.is_some_and(|at| at > due_at),
         logged_late: first.zip(recorded_at).is_some_and(|(touch, recorded)| {
             recorded > hours.due(touch.at, input.settings.first_touch_within)
@@ -328,7 +346,7 @@ fn judge(
         reassigned: reassigned(input, history, handed_off_at, first_touch_at, owner),
         channel: opportunity.channel.clone().or_else(|| lead?.channel.clone()),
         deleted: opportunity.deleted_at.is_some_and(|at| at <= input.clock),
-        decided: decided(input, opportunity, episode, next, team),
+        decided,
         next_step: input.fills(source, "next_step").then_some(opportunity.next_step),
         audit: (!input.settings.criteria.is_empty()).then(audit),
     }
@@ -337,21 +355,19 @@ fn judge(
 /// The first that matches, as the contract has them.
 fn verdict(
     input: &LedgerInput<'_>,
-    opportunity: &Opportunity,
+    key: &(RecordKey, i64),
     episode: &Episode,
-    sequence: i64,
+    withdrawn_at: Option<Timestamp>,
     (due_at, first_touch_at): (Timestamp, Option<Timestamp>),
 ) -> Verdict {
-    let key = (opportunity.key.clone(), sequence);
-    let withdrawn = [episode.returned_at, opportunity.deleted_at]
-        .into_iter()
-        .flatten()
-        .any(|at| at <= due_at && at <= input.clock && first_touch_at.is_none_or(|t| t > at));
+    let withdrawn = withdrawn_at.is_some_and(|at| {
+        at <= due_at && at <= input.clock && first_touch_at.is_none_or(|t| t > at)
+    });
     let day = input.hours.zone.to_datetime(episode.handed_off_at).date();
     let before_records = input.activities_from.is_some_and(|from| day < from);
     if first_touch_at.is_some_and(|touch| touch <= due_at) {
         Verdict::InTime
-    } else if input.excuses.contains_key(&key) || withdrawn {
+    } else if input.excuses.contains_key(key) || withdrawn {
         Verdict::Excused
     } else if input.clock <= due_at {
         Verdict::Waiting

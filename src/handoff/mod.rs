@@ -2,6 +2,7 @@
 //!
 //! The verdicts add up to the number of hand-offs at every instant (`statistics.md` 1.13).
 
+pub mod beyond;
 pub mod criteria;
 pub mod decision;
 pub mod episode;

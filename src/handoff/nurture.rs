@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::ledger::HandOff;
 use crate::domain::facts::{Facts, Outcome, RecordKey};
@@ -47,8 +47,8 @@ impl Pool {
     }
 }
 
-/// The pool that these hand-offs make.
-pub fn pool(rows: &[HandOff], facts: &Facts, clock: Timestamp) -> Pool {
+/// The pool that these hand-offs make, by the data of today: what was filled in meanwhile never was in it.
+pub fn pool(rows: &[HandOff], facts: &Facts, clock: Timestamp, zone: &TimeZone) -> Pool {
     let mut by_opportunity: BTreeMap<&RecordKey, Vec<&HandOff>> = BTreeMap::new();
     // When a lead's opportunities were handed off as they should be.
     let mut sound: BTreeMap<(&str, &str), Vec<(Timestamp, &RecordKey)>> = BTreeMap::new();
@@ -64,7 +64,8 @@ pub fn pool(rows: &[HandOff], facts: &Facts, clock: Timestamp) -> Pool {
     let mut back: BTreeSet<&RecordKey> = BTreeSet::new();
     for (key, rows) in by_opportunity {
         let Some(deal) = facts.opportunities.get(key) else { continue };
-        let Some((since, why)) = rows.iter().find_map(|row| entry(row)) else { continue };
+        // The rows of one opportunity are in their order: it is in the pool since it came last.
+        let Some((since, why)) = rows.iter().rev().find_map(|row| entry(row)) else { continue };
         pool.entered += 1;
         let again = rows.iter().any(|row| row.handed_off_at > since && entry(row).is_none());
         let of_lead = deal.lead.as_deref().and_then(|lead| sound.get(&(key.source.as_str(), lead)));
@@ -72,7 +73,7 @@ pub fn pool(rows: &[HandOff], facts: &Facts, clock: Timestamp) -> Pool {
         if again || other {
             back.insert(key);
         }
-        let seen = deal.closed_at.is_some_and(|at| at.is_seen(clock, &jiff::tz::TimeZone::UTC));
+        let seen = deal.closed_at.is_some_and(|at| at.is_seen(clock, zone));
         pool.won += usize::from(deal.outcome == Outcome::Won && seen);
         let gone = deal.deleted_at.is_some_and(|at| at <= clock);
         if back.contains(key) || gone || (deal.outcome != Outcome::Open && seen) {
@@ -99,8 +100,7 @@ fn entry(row: &HandOff) -> Option<(Timestamp, String)> {
     if let Some(audit) = unmet {
         return Some((row.handed_off_at, audit.failed.join("; ")));
     }
-    let rejected = row.decided.at.filter(|_| row.decided.decision.is_rejection());
-    let at = rejected.or(row.returned_at)?;
+    let at = row.decided.given_back_at.or(row.returned_at)?;
     let reason = row.decided.reason.as_deref().unwrap_or("no reason given");
     Some((at, format!("given back: {reason}")))
 }

@@ -11,12 +11,13 @@ use super::{
 use crate::domain::{
     calendar::{Allowance, BusinessCalendar},
     facts::{Activity, Opportunity, RecordKey},
+    moment::Moment,
 };
 
 /// A touch before the hand-off is listed when it is no older than this.
 const LISTED_BEFORE: Allowance = Allowance::Days(1);
-/// A sync comes some minutes after what it sees, so what it saw first is believed to this much.
-const SEEN_WITHIN_SECS: i64 = 3_600;
+/// A vendor may show late what was entered in time.
+const SHOWN_WITHIN_SECS: i64 = 3_600;
 
 /// One touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +33,16 @@ pub struct Touch {
 pub struct Touched {
     /// At or after the hand-off, in their order.
     pub after: Vec<Touch>,
-    /// The last one before it, where that is within a business day.
+    /// The last one before it.
     pub before: Option<Timestamp>,
 }
 
 impl Touched {
+    /// The last touch before the hand-off, where that was within a business day.
+    pub fn listed_before(&self, sought: &Sought<'_>) -> Option<Timestamp> {
+        self.before.filter(|at| sought.hours.due(*at, LISTED_BEFORE) >= sought.handed_off_at)
+    }
+
     /// The first touch; one before the hand-off counts as one at it, if it is no older than agreed.
     pub fn first(&self, sought: &Sought<'_>, before: Option<Allowance>) -> Option<Touch> {
         let at = sought.handed_off_at;
@@ -112,7 +118,7 @@ impl<'a> Touches<'a> {
 
     /// The touches by somebody of the team at the hand-off or at the time of the touch.
     pub fn of(&self, input: &LedgerInput<'_>, sought: &Sought<'_>) -> Touched {
-        let Sought { opportunity, history, handed_off_at, owner, hours } = *sought;
+        let Sought { opportunity, history, handed_off_at, owner, .. } = *sought;
         let source = opportunity.key.source.as_str();
         let own = self.by_opportunity.get(&(source, opportunity.key.id.as_str()));
         let others = self.contacts.get(&opportunity.key).into_iter().flatten().copied();
@@ -133,7 +139,7 @@ impl<'a> Touches<'a> {
             }
             if at >= handed_off_at {
                 touched.after.push(Touch { at, recorded_at: recorded(input, activity, at) });
-            } else if hours.due(at, LISTED_BEFORE) >= handed_off_at {
+            } else {
                 touched.before = touched.before.max(Some(at));
             }
         }
@@ -142,14 +148,19 @@ impl<'a> Touches<'a> {
     }
 }
 
-/// When an activity was entered at its source. Where only the sync that saw it first is known, that says something
-/// only of what came after the source was first read whole.
+/// When an activity was entered at its source; of what is known by its day, that day. Where the source does not say,
+/// it was after the last time that the source was read whole and did not have it.
 fn recorded(input: &LedgerInput<'_>, activity: &Activity, at: Timestamp) -> Option<Timestamp> {
-    if let Some(logged) = activity.logged_at {
-        return Some(instant(logged, input.hours).max(at));
+    match activity.logged_at {
+        Some(Moment::Instant(logged)) => Some(logged.max(at)),
+        Some(Moment::Day(day)) => {
+            let midnight = day.to_zoned(input.hours.zone.clone()).ok()?.timestamp();
+            Some(midnight.max(at))
+        }
+        None if !input.watched.contains(&activity.key.source) => None,
+        None => {
+            let read_to = activity.entered_after?.as_second() - SHOWN_WITHIN_SECS;
+            Timestamp::from_second(read_to).ok().map(|after| after.max(at))
+        }
     }
-    let seen = activity.first_seen?;
-    let watched = input.watched_from.get(&activity.key.source).is_some_and(|from| *from < at);
-    let late = seen.as_second() - at.as_second() > SEEN_WITHIN_SECS;
-    watched.then_some(if late { seen } else { at })
 }

@@ -170,6 +170,10 @@ async fn tell_closed(
     error: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // A notice that waits on the operator's own way needs no notice of that.
+    if row.thread.starts_with("delivery:") {
+        return Ok(());
+    }
     let title = format!("Messages by {} wait: the way is closed", row.sink);
     let lines = [("First", row.message.subject.as_str()), ("To", &row.address), ("Why", error)];
     let document = operator_document(title, &lines);

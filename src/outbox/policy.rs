@@ -34,7 +34,7 @@ pub fn fate(row: &OutboxRow, delivery: &Delivery, now: Timestamp) -> Fate {
         Delivery::Revoked(_) if now.as_second() - row.created.as_second() > REVOKED_SECS_MAX => {
             Fate::Dead
         }
-        Delivery::Revoked(_) => Fate::Again { at: after(WAIT_SECS_MAX), counts: true },
+        Delivery::Revoked(_) => Fate::Again { at: after(WAIT_SECS_MAX), counts: false },
         Delivery::Failed(_) | Delivery::Unready(_) if attempts + 1 >= ATTEMPTS_MAX => Fate::Dead,
         Delivery::Failed(_) | Delivery::Unready(_) => {
             Fate::Again { at: after(wait_secs(attempts)), counts: true }

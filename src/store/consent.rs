@@ -38,7 +38,8 @@ impl Store {
                       WHERE c.object = 'lead' AND c.source = l.source AND c.id = l.id
                         AND instr(' ' || c.changed || ' ', ' opt_in ') > 0),
                      l.first_seen_ms)
-                 FROM lead l WHERE l.opt_in = 'false' AND l.deleted_ms IS NULL
+                 FROM lead l WHERE l.deleted_ms IS NULL
+                   AND (l.opt_in = 'false' OR (l.opt_in IS NULL AND l.opted_out_at IS NOT NULL))
                    AND (l.source, l.id) IN ",
             );
             query.push_tuples(chunk, |mut row, lead| {

@@ -1,6 +1,6 @@
 //! Loading everything that the pure core works on: as it stands, or as it was known at an instant.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{Timestamp, civil::Date};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -168,6 +168,10 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(on("read facts"))?;
+        let reads = match object {
+            Object::Activity => self.complete_syncs().await?,
+            _ => BTreeMap::new(),
+        };
         for row in rows {
             let mut record = record_of(object, &row);
             let mut deleted = deleted_at(row.get(2));
@@ -180,8 +184,12 @@ impl Store {
             facts.add(&source, &record, deleted);
             match object {
                 Object::Activity => {
-                    let seen = Some(instant(row.get(3)));
-                    facts.activities[known..].iter_mut().for_each(|new| new.first_seen = seen);
+                    let seen: i64 = row.get(3);
+                    let reads = reads.get(&source).map(Vec::as_slice).unwrap_or_default();
+                    let before = reads.partition_point(|(started, _)| *started < seen);
+                    let read_to = before.checked_sub(1).map(|last| instant(reads[last].1));
+                    let new = facts.activities[known..].iter_mut();
+                    new.for_each(|activity| activity.entered_after = read_to);
                 }
                 Object::Opportunity
                     if deleted.is_some() && row.get::<Option<&str>, _>(3).is_some() =>

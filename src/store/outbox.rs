@@ -83,7 +83,8 @@ impl Store {
         // A claim that ran out belonged to a worker that died; whether it had sent is not known. One that
         // ends later than any claim can was made by a clock that was ahead.
         sqlx::query(
-            "UPDATE outbox SET state = 'unknown', attempts = attempts + 1, claimed_until_ms = NULL,
+            "UPDATE outbox SET state = 'unknown', attempts = attempts + 1, may_repeat = 1,
+                    claimed_until_ms = NULL,
                     not_before_ms = ?1, last_error = 'the program stopped while it was sending'
              WHERE state = 'claimed' AND (claimed_until_ms < ?1 OR claimed_until_ms > ?2)",
         )
@@ -103,7 +104,7 @@ impl Store {
                                      AND e.address = o.address AND e.id < o.id
                                      AND e.finished_ms IS NULL)
                  ORDER BY id LIMIT ?3)
-             RETURNING id, thread, sink, address, message, attempts, last_error, created_ms",
+             RETURNING id, thread, sink, address, message, attempts, may_repeat, created_ms",
         )
         .bind(now.as_millisecond())
         .bind(until.as_millisecond())
@@ -117,7 +118,6 @@ impl Store {
         let mut claimed = Vec::new();
         for row in rows {
             let message: &str = row.get(4);
-            let error: Option<&str> = row.get(6);
             claimed.push(OutboxRow {
                 id: row.get(0),
                 thread: row.get(1),
@@ -125,8 +125,7 @@ impl Store {
                 address: row.get(3),
                 message: serde_json::from_str(message).map_err(unreadable("read a message"))?,
                 attempts: row.get(5),
-                may_repeat: error.is_some_and(|error| error.starts_with(UNKNOWN_PREFIX))
-                    || error == Some("the program stopped while it was sending"),
+                may_repeat: row.get::<i64, _>(6) != 0,
                 created: instant(row.get(7)),
             });
         }
@@ -160,7 +159,7 @@ impl Store {
         sqlx::query(
             "UPDATE outbox SET state = ?, attempts = attempts + ?, claimed_until_ms = NULL,
                     not_before_ms = coalesce(?, not_before_ms), finished_ms = ?, last_error = ?,
-                    reference = ?
+                    reference = ?, may_repeat = max(may_repeat, ?)
              WHERE id = ?",
         )
         .bind(state)
@@ -169,6 +168,7 @@ impl Store {
         .bind(finished)
         .bind(error)
         .bind(if let Fate::Kept(name) = fate { Some(name) } else { None })
+        .bind(i64::from(matches!(fate, Fate::Unknown { .. })))
         .bind(id)
         .execute(&self.pool)
         .await

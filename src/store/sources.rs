@@ -104,6 +104,22 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.get(0), instant(row.get(1)))).collect())
     }
 
+    /// The syncs that read everything, by source in their order: when they began, and how far the source told,
+    /// in milliseconds since 1970.
+    pub(super) async fn complete_syncs(&self) -> StoreResult<BTreeMap<String, Vec<(i64, i64)>>> {
+        let rows = sqlx::query(
+            "SELECT source, started_ms, complete_ms FROM complete_sync ORDER BY source, started_ms",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("read complete syncs"))?;
+        let mut syncs: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+        for row in rows {
+            syncs.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+        }
+        Ok(syncs)
+    }
+
     /// Where a source goes on.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! What a batch of pages changes: pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::domain::record::FieldKind;
+use crate::domain::record::{ATTRIBUTES, FieldKind, PRESENT};
 use crate::domain::{Fault, Moment, Object, Record};
 use crate::sources::{Gone, Page, Part, Whole};
 use crate::store::changes::Change;
@@ -153,6 +153,23 @@ pub fn is_changed(record: &Record, stored: Option<&Stored>) -> bool {
     stored.is_none_or(|old| old.deleted || old.fingerprint != record.fingerprint())
 }
 
+/// Attributes as they were, without the values of those of which only their being there is kept by now.
+fn no_more_than(before: Option<String>, now: &Option<String>) -> Option<String> {
+    type Attributes = BTreeMap<String, String>;
+    let read = |text: &str| serde_json::from_str::<Attributes>(text).ok();
+    let (Some(mut was), Some(now)) =
+        (before.as_deref().and_then(read), now.as_deref().and_then(read))
+    else {
+        return before;
+    };
+    for (name, value) in &mut was {
+        if now.get(name).is_some_and(|now| now == PRESENT) {
+            PRESENT.clone_into(value);
+        }
+    }
+    serde_json::to_string(&was).ok()
+}
+
 /// The line of the change log for a stored record that differs, or comes back.
 ///
 /// The event's time is the latest time among the changed fields that is not in the future; where
@@ -171,7 +188,8 @@ pub fn change(
         if old.values[index] == *value {
             continue;
         }
-        was.push((*name, old.values[index].clone()));
+        let before = old.values[index].clone();
+        was.push((*name, if *name == ATTRIBUTES { no_more_than(before, value) } else { before }));
         if *kind != FieldKind::Moment || *name == "expected_close" {
             continue;
         }

@@ -74,13 +74,9 @@ pub async fn act(
     let done = match action {
         Action::Acknowledge => {
             let who = (filled.by.as_str(), filled.why.as_str());
-            match acting::acknowledge(store, id, who, until, now, zone).await {
-                Ok(ack) => format!(
-                    "{} looks after alert {id} until {}. It is told again if it still goes on then, \
-                     and at once where it gets worse.",
-                    ack.by,
-                    day_time(until, zone)
-                ),
+            let which = (id, acting::Reach::Thread);
+            match acting::acknowledge(store, which, who, until, now, zone).await {
+                Ok(done) => done.sentence(zone),
                 Err(error) => return told(error),
             }
         }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use paceline::domain::channel::ChannelMap;
 use paceline::domain::{
     Allowance, BusinessCalendar, CurrencyRates, Facts, Object, Record, RecordKey, team::Teams,
 };
@@ -21,7 +22,7 @@ pub struct World {
     pub excuses: BTreeMap<(RecordKey, i64), Excuse>,
     /// What the source fills.
     pub filled: BTreeSet<String>,
-    pub watched_from: Option<Timestamp>,
+    pub watched: bool,
     pub activities_from: Option<Date>,
     pub clock: Timestamp,
     pub activities_complete: Option<Timestamp>,
@@ -47,7 +48,7 @@ pub fn world() -> World {
         },
         excuses: BTreeMap::new(),
         filled: BTreeSet::new(),
-        watched_from: None,
+        watched: true,
         activities_from: None,
         clock: instant("2026-11-25T18:00:00-05:00"),
         activities_complete: Some(instant("2026-11-25T18:00:00-05:00")),
@@ -89,7 +90,8 @@ impl World {
             hours: &hours,
             settings: &self.settings,
             filled: &BTreeMap::from([("crm".to_owned(), self.filled.clone())]),
-            watched_from: &self.watched_from.map(|at| ("crm".to_owned(), at)).into_iter().collect(),
+            watched: &self.watched.then(|| "crm".to_owned()).into_iter().collect(),
+            channels: &ChannelMap(BTreeMap::from([("ADS".to_owned(), "paid search".to_owned())])),
             currency: &CurrencyRates { company: "USD".into(), rates: BTreeMap::new() },
             activities_from: self.activities_from,
             opportunities_complete: Some(self.clock),

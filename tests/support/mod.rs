@@ -83,7 +83,7 @@ pub async fn synced(
 pub async fn dump(store: &Store) -> Vec<String> {
     let mut lines = Vec::new();
     let mut facts = store.facts().await.unwrap();
-    facts.activities.iter_mut().for_each(|activity| activity.first_seen = None);
+    facts.activities.iter_mut().for_each(|activity| activity.entered_after = None);
     lines.push(format!("{facts:?}"));
     for mut fault in store.faults().await.unwrap() {
         fault.origin = fault.origin.rsplit('/').next().unwrap_or_default().to_owned();

@@ -10,7 +10,8 @@ pub const NAME: &str = "acceptance_overdue";
 
 /// One finding for each owner that has hand-offs; none where no time was agreed.
 pub fn find(context: &Context<'_>) -> Vec<Finding> {
-    let agreed = context.ledger.rows.iter().any(|row| row.decided.due_at.is_some());
+    let told = |row: &HandOff| row.decided.decision != Decision::NotKnown;
+    let agreed = context.ledger.rows.iter().any(|row| row.decided.due_at.is_some() && told(row));
     if !context.settings.acceptance_overdue.enabled || !agreed {
         return Vec::new();
     }

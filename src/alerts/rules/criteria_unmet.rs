@@ -1,13 +1,11 @@
 //! Opportunities were handed to sales that do not meet the agreed criteria.
 
-use super::{draft, hand_off_ref, line};
+use super::{NAMED_MAX, draft, hand_off_ref, line};
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Status};
-use crate::handoff::HandOff;
+use crate::handoff::{Decision, HandOff, Verdict};
 
 /// The rule's name.
 pub const NAME: &str = "criteria_unmet";
-/// Hand-offs that a message names.
-const NAMED_MAX: usize = 5;
 
 /// One finding for the company; none where no criteria are agreed.
 pub fn find(context: &Context<'_>) -> Vec<Finding> {
@@ -17,12 +15,20 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     if !context.settings.criteria_unmet.enabled || !agreed {
         return Vec::new();
     }
-    // Who was given back, or is in the pool no more, is nobody's task.
+    // What was given back, came back, was closed or excused, or what sales took on all the same, is nobody's task.
+    let latest = |row: &HandOff| {
+        let own = |other: &&HandOff| other.opportunity == row.opportunity;
+        rows.iter().copied().rfind(own).is_some_and(|last| last.sequence == row.sequence)
+    };
     let in_pool = |row: &&HandOff| {
         let pool = &context.ledger.pool.members;
+        let taken = matches!(row.decided.decision, Decision::Accepted | Decision::AcceptedLate);
         row.audit.as_ref().is_some_and(|audit| audit.met() == Some(false))
-            && !row.decided.decision.is_rejection()
+            && !row.is_given_back()
+            && !taken
+            && row.verdict != Verdict::Excused
             && pool.iter().any(|member| member.opportunity == row.opportunity)
+            && latest(row)
     };
     let unmet: Vec<&HandOff> = rows.iter().copied().filter(in_pool).collect();
     let count = unmet.len();
@@ -41,10 +47,13 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
         let failed = row.audit.as_ref().map(|audit| audit.failed.join("; ")).unwrap_or_default();
         finding.lines.push(line(&row.opportunity.id, format!("not met: {failed}")));
     }
+    if count > NAMED_MAX {
+        finding.lines.push(line("", format!("and {} more", count - NAMED_MAX)));
+    }
     finding.lines.push(line("Owner", "marketing, with sales"));
     finding.lines.push(line(
         "Next step",
-        "give each back to the nurture pool with its reason, or fill in what is missing",
+        "give each back with its reason, fill in what is missing, or accept it all the same",
     ));
     finding.records = unmet.iter().rev().take(RECORDS_MAX).map(|row| hand_off_ref(row)).collect();
     finding.records_total = count;

@@ -23,8 +23,12 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn finding(context: &Context<'_>, owner: Option<&str>, rows: &[&HandOff]) -> Finding {
-    let overdue: Vec<&HandOff> =
-        rows.iter().copied().filter(|row| row.verdict == Verdict::Overdue).collect();
+    let overdue: Vec<&HandOff> = rows
+        .iter()
+        .copied()
+        // What marketing has back stays overdue in the ledger, and nobody can mend it.
+        .filter(|row| row.verdict == Verdict::Overdue && !row.is_given_back())
+        .collect();
     let status = match overdue.len() {
         0 => Status::Clear,
         n if n >= context.settings.followup_overdue.minimum_count => Status::Breach(1),

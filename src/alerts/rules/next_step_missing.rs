@@ -27,7 +27,7 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
             let is_missing = |row: &&HandOff| {
                 let hours = context.teams.hours_of(row.team.as_deref(), context.calendar);
                 row.next_step == Some(false)
-                    && row.returned_at.is_none()
+                    && !row.is_given_back()
                     && open(row)
                     && hours.due(row.handed_off_at, settings.after) < context.clock
             };

@@ -17,6 +17,10 @@ pub fn canonical(
     zone: &TimeZone,
 ) -> Result<Option<String>, BadValue> {
     let mut cell = cell.trim();
+    // What it says is not kept, and so not shown either.
+    if kind == FieldKind::Presence {
+        return of_kind(cell, kind, |_| None);
+    }
     if let Some(map) = &column.map {
         match map.get(cell) {
             Some(mapped) => cell = mapped.trim(),

@@ -109,7 +109,8 @@ impl Year {
     }
 
     fn note(&mut self, at: Timestamp, event: Event) {
-        self.events.insert((at, self.events.len()), event);
+        self.noted += 1;
+        self.events.insert((at, self.noted), event);
     }
 
     /// Both systems tell what there is by now; whether the CRM does.

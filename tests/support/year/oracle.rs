@@ -47,13 +47,21 @@ impl Year {
     pub async fn check_ledger(&self, now: Timestamp) {
         let snapshot = Snapshot::load_present(&self.settings, &self.store, now).await.unwrap();
         let ledger = snapshot.ledger().await.unwrap();
-        let known = |deal: &&Deal| {
+        let known = |deal: &Deal| {
             deal.created <= self.seen(deal, now) && deal.merged.is_none_or(|at| at > now)
         };
-        assert_eq!(ledger.rows.len(), self.deals.values().filter(known).count(), "{now}");
-        let ids: BTreeSet<&str> =
-            ledger.rows.iter().map(|row| row.opportunity.id.as_str()).collect();
-        assert_eq!(ids.len(), ledger.rows.len(), "{now}: nothing is counted twice");
+        let ids: Vec<(&str, i64)> =
+            ledger.rows.iter().map(|row| (row.opportunity.id.as_str(), row.sequence)).collect();
+        let truth: BTreeSet<(&str, i64)> = self
+            .deals
+            .iter()
+            .filter(|(_, deal)| known(deal))
+            .map(|(id, _)| (id.as_str(), 1))
+            .collect();
+        let found: BTreeSet<(&str, i64)> = ids.iter().copied().collect();
+        assert_eq!(found.len(), ids.len(), "{now}: nothing is counted twice");
+        let differ: Vec<_> = found.symmetric_difference(&truth).collect();
+        assert!(differ.is_empty(), "{now}: {differ:?}");
         for row in &ledger.rows {
             let deal = &self.deals[&row.opportunity.id];
             let touched = deal.touched.filter(|at| *at <= self.seen(deal, now));
