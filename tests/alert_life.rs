@@ -5,6 +5,7 @@ mod support;
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use paceline::clock::Clock;
 use paceline::config::Settings;
 use paceline::daemon::{self, Ground};
@@ -198,7 +199,7 @@ async fn an_acknowledgement_holds_new_records_are_told_and_a_forgotten_one_comes
             ("dana", "calls on Monday"),
             until,
             now,
-            &zone,
+            &world.settings,
         )
     };
     assert!(ack(99).await.unwrap_err().to_string().contains("there is no alert 99"));
@@ -226,20 +227,31 @@ async fn an_acknowledgement_holds_new_records_are_told_and_a_forgotten_one_comes
 /// Who follows the link of a message means all that stood in it.
 #[tokio::test]
 async fn an_acknowledgement_by_a_message_is_for_all_that_stood_in_it() {
-    let mut world = World::new("").await;
+    let pager = "[team.sales.pagerduty]\nrouting_key = { file = \"key\" }\nbase_url = \"http://127.0.0.1:9\"\n";
+    let mut world = World::new(pager).await;
+    write(world.folder.path(), "key", "0123456789abcdef0123456789abcdef");
     world.deal("d-1", HANDED_OFF, "ben");
     world.deal("d-2", HANDED_OFF, "eva");
     world.at("2026-11-20T20:00:00Z").await;
-    assert_eq!((world.states().await.len(), world.messages().await), (2, 1));
+    assert_eq!(world.states().await.len(), 2);
     let (zone, now) = (world.settings.company.zone.clone(), instant("2026-11-20T20:05:00Z"));
     let which = (2, Reach::Thread);
     let until = now + jiff::SignedDuration::from_hours(72);
-    let done = acting::acknowledge(&world.store, which, ("dana", "calls"), until, now, &zone);
+    let done =
+        acting::acknowledge(&world.store, which, ("dana", "calls"), until, now, &world.settings);
     let done = done.await.unwrap();
     assert_eq!(done.ids, [2, 1]);
     let sentence = done.sentence(&zone);
     assert!(sentence.starts_with("dana looks after alerts 2, 1 until Mon 23 Nov"), "{sentence}");
     assert_eq!(world.states().await, ["acknowledged", "acknowledged"]);
+    // Whoever is on call hears that somebody does.
+    let messages = world.store.messages_since(Timestamp::UNIX_EPOCH).await.unwrap();
+    let told = messages.iter().filter(|(key, _, _)| key.starts_with("ack:"));
+    let told: Vec<(i64, &str)> = told
+        .flat_map(|(_, _, message)| &message.event.alerts)
+        .map(|note| (note.id, note.state.as_str()))
+        .collect();
+    assert_eq!(told, [(2, "acknowledged"), (1, "acknowledged")]);
 }
 
 #[tokio::test]
@@ -334,7 +346,9 @@ async fn over_the_weeks_budget_the_digest_tells_the_rest() {
 
 #[tokio::test]
 async fn one_message_tells_a_team_of_all_its_owners() {
-    let mut world = World::new("").await;
+    let pager = "[team.sales.pagerduty]\nrouting_key = { file = \"key\" }\nbase_url = \"http://127.0.0.1:9\"\n";
+    let mut world = World::new(pager).await;
+    write(world.folder.path(), "key", "0123456789abcdef0123456789abcdef");
     world.deal("d-1", HANDED_OFF, "ben");
     world.deal("d-2", HANDED_OFF, "eva");
     world.at("2026-11-20T20:00:00Z").await;

@@ -214,15 +214,16 @@ async fn pagerduty_opens_and_resolves_each_alert_by_its_own_key() {
     world.say("two begin", alerts(&["firing", "firing"])).await;
     world.say("one ends", alerts(&["resolved", "firing"])).await;
     world.say("a digest", Event { kind: EventKind::Digest, ..Event::default() }).await;
-    assert_eq!(world.deliver(START).await.sent, 3);
+    world.say("somebody has it", alerts(&["acknowledged"])).await;
+    assert_eq!(world.deliver(START).await.sent, 4);
     let events: Vec<(String, String)> = world
         .bodies()
         .iter()
         .map(|body| (body["event_action"].to_string(), body["dedup_key"].to_string()))
         .collect();
-    assert_eq!(events.len(), 4, "nobody is woken for a digest");
+    assert_eq!(events.len(), 5, "nobody is woken for a digest");
     let actions: Vec<&str> = events.iter().map(|(action, _)| action.trim_matches('"')).collect();
-    assert_eq!(actions, ["trigger", "trigger", "resolve", "trigger"]);
+    assert_eq!(actions, ["trigger", "trigger", "resolve", "trigger", "acknowledge"]);
     assert_eq!(events[0].1, events[2].1);
     assert_ne!(events[0].1, events[1].1);
     assert!(world.bodies().iter().all(|body| body["payload"]["severity"] == "warning"));

@@ -64,7 +64,7 @@ pub async fn acknowledge(
     let (store, now, zone) = (open(settings).await?, global.clock().now(), &settings.company.zone);
     let until = acting::until(until, now, zone)?;
     let which = (id, acting::Reach::One);
-    let text = acting::acknowledge(&store, which, who, until, now, zone).await?.sentence(zone);
+    let text = acting::acknowledge(&store, which, who, until, now, settings).await?.sentence(zone);
     let mut out = String::new();
     wrap(&mut out, "", &text, output::COLUMNS);
     output::text(&out)

@@ -2,12 +2,15 @@
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
+use crate::alerts::Finding;
 use crate::alerts::lifecycle::{Ack, State};
 use crate::alerts::message::day_time;
-use crate::config::span::duration_secs;
+use crate::config::{Settings, span::duration_secs};
+use crate::domain::notice::{AlertNote, Document, Event, EventKind};
 use crate::domain::silence::Silence;
+use crate::outbox::address::{Way, team_ways, ways};
 use crate::store::{
-    Store, StoreError,
+    Store, StoreError, Write,
     alerts::{AlertRow, TransitionRow},
 };
 
@@ -118,8 +121,9 @@ pub async fn acknowledge(
     (by, why): (&str, &str),
     until: Timestamp,
     now: Timestamp,
-    zone: &TimeZone,
+    settings: &Settings,
 ) -> Result<Acknowledged, ActError> {
+    let zone = &settings.company.zone;
     let ack = Ack { by: said("who", by)?, why: said("why", why)?, at: now, until };
     let mut write = store.begin().await?;
     let open = write.open_alerts().await?;
@@ -152,10 +156,56 @@ pub async fn acknowledge(
             finding: row.finding.clone(),
         };
         write.note_transition(&transition).await?;
+        tell_pagers(store, &mut write, settings, &row, now).await?;
         ids.push(row.id);
     }
     write.commit().await?;
     Ok(Acknowledged { ack, ids })
+}
+
+/// PagerDuty hears that somebody looks after it, where it heard that it goes on: it wakes nobody else then.
+async fn tell_pagers(
+    store: &Store,
+    write: &mut Write,
+    settings: &Settings,
+    row: &AlertRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Ok(finding) = serde_json::from_str::<Finding>(&row.finding) else { return Ok(()) };
+    let note = AlertNote {
+        id: row.id,
+        rule: row.rule.clone(),
+        scope: row.scope.clone(),
+        state: State::Acknowledged.name().into(),
+        severity: row.severity.clone(),
+        summary: finding.summary.clone(),
+        value: finding.value,
+        threshold: finding.threshold,
+    };
+    let document = Document {
+        event: Event { kind: EventKind::Alert, over: false, alerts: vec![note] },
+        subject: finding.summary,
+        text: row.reason.clone(),
+        ..Document::default()
+    };
+    for (recipient, heard) in store.heard_of(row.id).await? {
+        let pagers = ways_of(settings, &recipient).into_iter().filter(|_| !heard.ended);
+        for (sink, address) in pagers.filter(|(sink, _)| *sink == "pagerduty") {
+            let key = format!("ack:{}:{}:{sink}:{address}", row.id, now.as_millisecond());
+            write.enqueue(&row.thread, &key, sink, &address, &document, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The ways of a recipient by its stored name.
+fn ways_of(settings: &Settings, recipient: &str) -> Vec<Way> {
+    match recipient.strip_prefix("team.") {
+        Some(team) => team_ways(settings, team),
+        None if recipient == "escalation" => ways(recipient, &settings.escalation),
+        None if recipient == "operator" => ways(recipient, &settings.operator),
+        None => Vec::new(),
+    }
 }
 
 /// Somebody does not want to hear of something for a while.

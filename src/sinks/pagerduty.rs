@@ -99,7 +99,11 @@ fn events(message: Outgoing<'_>) -> Vec<Value> {
                 // By what it is about: an alert that ends and begins again is one incident to them.
                 let key = format!("paceline:{}:{}:{}", message.store_id, alert.rule, alert.scope);
                 let key: String = key.chars().take(KEY_CHARS_MAX).collect();
-                let action = if alert.state == "resolved" { "resolve" } else { "trigger" };
+                let action = match alert.state.as_str() {
+                    "resolved" => "resolve",
+                    "acknowledged" => "acknowledge",
+                    _ => "trigger",
+                };
                 event(key, action, &alert.summary, &alert.severity)
             };
             document.event.alerts.iter().map(of).collect()

@@ -75,7 +75,7 @@ pub async fn act(
         Action::Acknowledge => {
             let who = (filled.by.as_str(), filled.why.as_str());
             let which = (id, acting::Reach::Thread);
-            match acting::acknowledge(store, which, who, until, now, zone).await {
+            match acting::acknowledge(store, which, who, until, now, &ground.settings).await {
                 Ok(done) => done.sentence(zone),
                 Err(error) => return told(error),
             }

@@ -204,7 +204,7 @@ fn usual(object: Object, field: &str) -> &'static [&'static str] {
         (Object::Opportunity, "currency") => &["deal_currency_code"],
         (Object::Opportunity, "closed_at" | "expected_close") => &["closedate"],
         (Object::Opportunity, "lost_reason") => &["closed_lost_reason"],
-        (Object::Opportunity, "next_step") => &["notes_next_activity_date", "hs_next_step"],
+        (Object::Opportunity, "next_step") => &["notes_next_activity_date"],
         _ => &[],
     }
 }
