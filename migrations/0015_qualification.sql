@@ -33,6 +33,8 @@ CREATE TABLE closed_way (
     address TEXT NOT NULL,
     since_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL,
+    -- A hash of what the configuration said of it: whoever changes that has mended it.
+    fingerprint INTEGER NOT NULL,
     reason TEXT NOT NULL,
     PRIMARY KEY (sink, address)
 ) STRICT, WITHOUT ROWID;

@@ -224,6 +224,23 @@ async fn an_acknowledgement_holds_new_records_are_told_and_a_forgotten_one_comes
     assert_eq!(world.messages().await, 3);
 }
 
+#[tokio::test]
+async fn two_teams_with_one_mailbox_get_one_copy() {
+    let more = "[email]\nsmtp = \"smtp://127.0.0.1:9\"\nfrom = \"p@example.com\"\n\
+                [plan]\nfile = \"plan.toml\"\n\
+                [team.west]\nowners = [\"zoe\"]\nemail = [\"lead@example.com\"]\n\
+                [team.east]\nowners = [\"yan\"]\nemail = [\"lead@example.com\"]\n";
+    let mut world = World::new(more).await;
+    let goal = "[[goal]]\nname = \"q4\"\nfrom = \"2026-10-01\"\nto = \"2027-01-01\"\n\
+                opportunities = 1000\n";
+    write(world.folder.path(), "plan.toml", goal);
+    world.deal("d-1", "2026-10-01T15:00:00Z", "zoe");
+    world.at("2026-11-20T20:00:00Z").await;
+    let told = world.to("lead@example.com").await;
+    assert!(told.len() == 1 && told[0].contains("Behind plan"), "{told:?}");
+    assert_eq!(world.to("team.sales").await.len(), 1, "and the team by file its own");
+}
+
 /// Who follows the link of a message means all that stood in it.
 #[tokio::test]
 async fn an_acknowledgement_by_a_message_is_for_all_that_stood_in_it() {

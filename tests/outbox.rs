@@ -84,6 +84,18 @@ async fn a_broken_server_is_asked_again_later_and_a_dead_webhook_is_the_operator
     assert!(!told.contains("SECRET"));
 }
 
+#[tokio::test]
+async fn a_webhook_that_was_replaced_is_tried_at_once() {
+    let server = Server::start(&[GONE, OK, OK]).await;
+    let (folder, settings, store) = world(&server).await;
+    enqueue(&store, "alert:1", "hello").await;
+    assert_eq!(deliver(&settings, &store, START).await.again, 1);
+    enqueue(&store, "alert:2", "farewell").await;
+    assert_eq!(deliver(&settings, &store, "2026-11-23T13:10:00Z").await.again, 1);
+    write(folder.path(), "webhook", &format!("{}/services/ANOTHER\n", server.address));
+    assert_eq!(deliver(&settings, &store, "2026-11-23T13:20:00Z").await.sent, 2);
+}
+
 /// An answer was lost, then the webhook was gone for a while: the message may still be a repeat.
 #[tokio::test]
 async fn what_may_be_a_repeat_stays_one_whatever_comes_between() {

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import datetime
 import email
 import email.policy
 import html
@@ -24,6 +25,7 @@ import traceback
 import warnings
 
 import jsonschema
+import standardwebhooks.webhooks
 from aiosmtpd.smtp import SMTP, AuthResult
 from slack_sdk.models.blocks import Block
 
@@ -85,7 +87,7 @@ class MailServer:
 
     def __init__(self, rcpt=None, data=None, tls=None, **options):
         self.rcpt, self.data = rcpt or {}, data or {}
-        self.seen, self.logins = [], []
+        self.seen, self.logins, self.asked = [], [], []
         if tls == "starttls":
             options |= {"tls_context": tls_context(), "require_starttls": True}
         if tls == "implicit":
@@ -109,6 +111,7 @@ class MailServer:
         return AuthResult(success=good, handled=False)
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        self.asked.append(address)
         answer = next(self.rcpt.get(address, iter(())), "250 OK")
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -501,13 +504,13 @@ def refusals():
     file = configure("refusals", by_mail(server, OPPORTUNISTIC, inside=inside))
     done = run(file)
     whole = server.subjects(LEADS[0])
-    wanted = (len(server.mails()), 2, 0, len(whole))
-    check("451 waits, 550 is given up, the others get theirs", done.sums == wanted, done.all)
-    letters = [m for m in server.mails("operator@example.com") if "delivered" in m.subject]
+    wanted = (len(server.mails()), 2 + len(whole), 0, 0)
+    check("451 and 550 wait, the others get theirs", done.sums == wanted, done.all)
+    check("a mailbox that is gone is tried once", server.asked.count(gone) == 1, server.asked)
+    letters = [m for m in server.mails("operator@example.com") if "Messages by" in m.subject]
     texts = [m.part("plain") for m in letters]
-    all_told = all(subject in " ".join(texts) for subject in whole)
-    why = all_told and all("no such mailbox" in text for text in texts)
-    check("the operator is told of each mail that 550 stopped, and why", why, texts)
+    why = len(texts) == 1 and "no such mailbox" in texts[0]
+    check("the operator is told once that the mailbox is gone, and why", why, texts)
     named = texts and all(gone in text for text in texts)
     check("the operator is told whose mailbox it was", named, texts[:1])
     check_form("every mail to the operator", letters)
@@ -625,8 +628,8 @@ slack = {{ webhook = {{ env = "SLACK_BROKEN" }} }}
     channels = {p["body"].get("channel") for p in server.posted("api")}
     check("chat.postMessage is told the channel", channels == {"C0123456789"}, channels)
     gone = server.said("gone")
-    check("404 no_service is given up at once", dead == len(gone) > 0, (done.stdout, gone))
-    check("429 and 500 wait, a lost answer is not known", again >= 2 and unknown == 1, done.stdout)
+    check("404 no_service is tried once", len(gone) == 1 and dead == 0, (done.stdout, gone))
+    check("429, 500 and 404 wait, a lost answer is not known", again > 2 and unknown == 1, done.stdout)
     # Slack limits a channel, not a message, and says for how long.
     limited = server.posted("busy", 429)[0]["at"]
     hasty = [p["body"]["text"] for p in server.posted("busy") if 0 < p["at"] - limited < 2]
@@ -635,8 +638,8 @@ slack = {{ webhook = {{ env = "SLACK_BROKEN" }} }}
     early = [(p["to"], p["status"]) for p in server.posts[before:]]
     check("a second later nothing is posted", not early, early)
     later = run(file, MINUTES_LATER, env=env)
-    all_sent = later.sums[0] >= again + unknown and later.sums[1:] == (0, 0, 0)
-    check("minutes later everything that waited is sent", all_sent, later.stdout)
+    all_sent = later.sums[0] > 2 and later.sums[1:] == (0, 0, 0)
+    check("minutes later everything else that waited is sent", all_sent, later.stdout)
 
     for name, status in (("busy", 429), ("broken", 500)):
         arrived = [json.dumps(p["body"]) for p in server.posted(name, 200)]
@@ -649,16 +652,20 @@ slack = {{ webhook = {{ env = "SLACK_BROKEN" }} }}
     repeats = [p["body"] for p in server.posted("lost") if "repeat" in p["body"]["text"]]
     marked = len(repeats) == 1 and "may be a repeat" in json.dumps(repeats[0]["blocks"])
     check("what may have arrived is sent once more, and says so", marked, server.said("lost"))
-    letters = [p["body"] for p in server.posted("broken", 200) if "delivered" in p["body"]["text"]]
+    letters = [p["body"] for p in server.posted("broken", 200) if "closed" in p["body"]["text"]]
     words = " ".join(t["text"] for b in letters for t in text_objects(b["blocks"]))
-    all_told = all(bare(text)[:40] in bare(words) for text in gone)
-    why = all_told and all("no_service" in json.dumps(b) for b in letters)
-    check("the operator is told of each message that 404 stopped, and why", why, letters)
+    why = len(letters) == 1 and bare(gone[0])[:40] in bare(words) and "no_service" in words
+    check("the operator is told once that 404 stops what goes there, and why", why, letters)
     # Slack shows the blocks; the text is for notifications.
-    shown = letters and all("could not be delivered" in json.dumps(b["blocks"]) for b in letters)
-    check("the operator reads in the blocks that it was not delivered", shown, letters[:1])
+    shown = letters and all("the way is closed" in json.dumps(b["blocks"]) for b in letters)
+    check("the operator reads in the blocks that it waits", shown, letters[:1])
     named = letters and all("marketing" in json.dumps(b["blocks"]) for b in letters)
-    check("the operator reads to whom it was not delivered", named, letters[:1])
+    check("the operator reads whose way it is", named, letters[:1])
+    check("nothing more was tried on it", len(server.said("gone")) == 1, server.said("gone"))
+    hooks["SLACK_GONE"] = server.hook("mended")
+    mended = run(file, MINUTES_LATER, env=env | hooks)
+    arrived = mended.sums[0] == len(server.said("mended", 200)) > 1
+    check("with another webhook in its place what waited is sent", arrived, mended.stdout)
     check_payloads([p["body"] for p in server.posts])
     return hooks
 
@@ -671,6 +678,56 @@ def bare(text):
 def by_token(server):
     where = f'channel = "C0123456789", base_url = "{server.base}/api/"'
     return f'slack = {{ token = {{ env = "SLACK_TOKEN" }}, {where} }}'
+
+
+# --- Standard Webhooks -------------------------------------------------------------------------
+
+
+class AtMonday(datetime.datetime):
+    """The library believes no timestamp that is not about now; here it is Monday."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.fromisoformat(MONDAY).astimezone(tz)
+
+
+def signatures():
+    received, secret = [], "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers.get("Content-Length") or 0)
+            received.append((dict(self.headers), self.rfile.read(length)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/in/{secrets.token_hex(12)}"
+    way = 'webhook = { url = { env = "HOOK" }, secret = { env = "HOOK_SECRET" } }'
+    file = configure("signed", f"[team.inside_sales]\n{INSIDE}\n{way}\n[team.marketing]\n{way}\n")
+    env = {"HOOK": url, "HOOK_SECRET": secret}
+    done = run(file, env=env)
+    check("a webhook takes messages", received and done.sums[0] == len(received), done.all)
+    standardwebhooks.webhooks.datetime = AtMonday
+    good, other = (standardwebhooks.Webhook(key) for key in (secret, b"another key"))
+
+    def problem(webhook, headers, body):
+        try:
+            return None if webhook.verify(body, headers)["type"] else "no type"
+        except Exception as error:
+            return repr(error)
+
+    found = [problem(good, *one) for one in received]
+    check("the library of Standard Webhooks verifies each", not any(found), found)
+    wrong = [problem(other, *one) for one in received]
+    check("and none with another key", all(wrong), wrong)
+    ids = [headers["webhook-id"] for headers, _ in received]
+    check("each has a webhook-id of its own", len(set(ids)) == len(ids), ids)
+    return {"HOOK": url, "HOOK_SECRET": f"x/{secret.removeprefix('whsec_')}"}
 
 
 # --- check -------------------------------------------------------------------------------------
@@ -742,7 +799,7 @@ def main():
     prepare()
     urls = {}
     parts = (starttls, implicit_tls, certificates, without_tls, wrong_password, refusals, slack)
-    for part in (*parts, checks):
+    for part in (*parts, signatures, checks):
         try:
             urls |= part() or {}
         except Exception:

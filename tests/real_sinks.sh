@@ -3,7 +3,7 @@
 #   bash tests/real_sinks.sh target/release/paceline
 #
 # The mail server is aiosmtpd, the judges of Slack's messages are slack_sdk and the JSON schema of
-# Block Kit. TLS with a private authority and an HTTPS proxy are tried for sources too. Everything listens on loopback only and ends with this script.
+# Block Kit, the judge of signatures is the library of Standard Webhooks. TLS with a private authority and an HTTPS proxy are tried for sources too. Everything listens on loopback only and ends with this script.
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: bash tests/real_sinks.sh PACELINE" >&2; exit 2; }
@@ -16,7 +16,7 @@ trap 'rm -rf -- "$work" || true' EXIT
 chmod 700 "$work"
 
 # Versions are pinned, so that a red build means a change of ours.
-packages="aiosmtpd==1.4.6 slack_sdk==3.47.0 jsonschema==4.26.0"
+packages="aiosmtpd==1.4.6 slack_sdk==3.47.0 jsonschema==4.26.0 standardwebhooks==1.1.0"
 # shellcheck source=/dev/null
 . "$here/support/packages.sh"
 install_packages sinks "$work" "$packages"

@@ -156,8 +156,9 @@ async fn a_way_that_is_refused_for_good_is_switched_off_until_it_is_mended() {
     assert_eq!(world.deliver("2026-11-23T19:05:00Z").await.again, 2);
     assert_eq!(world.server.count(), 2, "one was, and the other waits with it");
     assert_eq!(world.operator().matches("Messages by").count(), 1, "{}", world.operator());
-    // The operator puts in a new webhook and starts the daemon anew.
-    world.store.open_ways(instant("2026-11-23T19:10:00Z")).await.unwrap();
+    // The operator mends the other side and starts the daemon anew.
+    let again = instant("2026-11-23T19:10:00Z");
+    paceline::outbox::try_closed_ways(&world.store, again).await.unwrap();
     assert_eq!(world.deliver("2026-11-23T19:10:00Z").await.sent, 2);
 }
 

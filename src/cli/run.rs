@@ -12,6 +12,7 @@ use super::{CliError, CliResult, Global, output, progress::Progress};
 use crate::config::{Settings, upkeep::Http};
 use crate::daemon::{self, Daemon, Ground, Lock, Step, troubles};
 use crate::evaluate::snapshot::load_goals;
+use crate::outbox;
 use crate::schedule;
 use crate::store::Store;
 use crate::web::{self, Web};
@@ -72,7 +73,6 @@ async fn once(global: &Global, settings: &Settings, store: &Store) -> CliResult 
     let bar = progress.clone();
     let say: daemon::Progress =
         Arc::new(move |name, count| bar.say(format!("{name}: {count} records")));
-    store.open_ways(global.clock().now()).await?;
     let step = daemon::step(settings, store, &global.clock(), true, &say).await?;
     progress.finish();
     output::text(&summary(&step))?;
@@ -145,7 +145,7 @@ async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResu
     let mut metronome = start_metronome(tick).await?;
     let mut service = Service::started();
     let mut daemon = Daemon::new(ground);
-    store.open_ways(global.clock().now()).await?;
+    outbox::try_closed_ways(store, global.clock().now()).await?;
     tracing::info!(
         database = %settings.database.display(),
         version = crate::VERSION,
@@ -173,7 +173,7 @@ async fn forever(global: &Global, settings: &Settings, store: &Store) -> CliResu
                     service.reloading();
                     reload(global, &mut daemon, settings).await;
                     // What was refused for good may be what was mended.
-                    if let Err(error) = store.open_ways(global.clock().now()).await {
+                    if let Err(error) = outbox::try_closed_ways(store, global.clock().now()).await {
                         tracing::warn!(%error, "closed ways stay closed");
                     }
                     seen.send_replace(daemon.ground().clone());

@@ -4,6 +4,8 @@ pub mod address;
 pub mod link;
 pub mod policy;
 
+use std::collections::BTreeMap;
+
 use address::tell_operator;
 use jiff::Timestamp;
 
@@ -13,7 +15,7 @@ use crate::domain::notice::{Document, html_escape, plain, slack_escape};
 use crate::sinks::{self, Delivery, Outgoing};
 use crate::store::{
     Store, StoreError,
-    outbox::{Fate, OutboxRow},
+    outbox::{ClosedWay, Fate, OutboxRow},
 };
 
 /// After so many tries on a closed way the operator hears of it: some minutes.
@@ -47,7 +49,7 @@ pub async fn deliver_due(
     let store_id = store.id().await?;
     let mut delivered = Delivered::default();
     // Ways that are closed, and until when.
-    let mut closed = store.closed_ways(clock.now()).await?;
+    let mut closed = still_closed(store, settings, clock.now()).await?;
     for _ in 0..ROUNDS_MAX {
         let claimed = store.claim_due(clock.now()).await?;
         if claimed.is_empty() {
@@ -71,8 +73,12 @@ pub async fn deliver_due(
             let until = policy::way_closed_until(&delivery, &fate);
             if let Delivery::Revoked(reason) = &delivery {
                 // A mailbox that is gone closes no other.
-                closed.extend(until.map(|at| (own, at)));
-                store.close_way(&row, until.unwrap_or(clock.now()), reason, clock.now()).await?;
+                let (sink, address) = own.clone();
+                let fingerprint = sinks::fingerprint(settings, &sink, &address);
+                let until = until.unwrap_or(clock.now());
+                let way = ClosedWay { sink, address, until, fingerprint };
+                store.close_way(&way, reason, clock.now()).await?;
+                closed.insert(own, until);
             } else {
                 closed.extend(until.map(|at| (way, at)));
                 store.open_way(&row).await?;
@@ -94,6 +100,29 @@ pub async fn deliver_due(
         }
     }
     Ok(delivered)
+}
+
+/// The ways that are still closed, and until when. One of which the configuration says something else by now is
+/// open again.
+async fn still_closed(
+    store: &Store,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<BTreeMap<(String, String), Timestamp>, StoreError> {
+    let ways = store.closed_ways(now).await?;
+    let (same, mended): (Vec<ClosedWay>, Vec<ClosedWay>) = ways
+        .into_iter()
+        .partition(|way| sinks::fingerprint(settings, &way.sink, &way.address) == way.fingerprint);
+    store.open_ways(&mended, now).await?;
+    Ok(same.into_iter().map(|way| ((way.sink, way.address), way.until)).collect())
+}
+
+/// Opens every way that was refused for good: somebody may have mended the other side.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn try_closed_ways(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    store.open_ways(&store.closed_ways(now).await?, now).await
 }
 
 impl Delivered {

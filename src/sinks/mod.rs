@@ -11,6 +11,7 @@ pub mod slack;
 pub mod webhook;
 
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 
 use jiff::Timestamp;
@@ -124,6 +125,33 @@ fn sinks_of<'a>(settings: &'a Settings, address: &str) -> Option<&'a Sinks> {
         None if address == "escalation" => Some(&settings.escalation),
         None => (address == "operator").then_some(&settings.operator),
     }
+}
+
+/// A hash of what the configuration says of a way, its secret included: another one means that somebody mended it.
+pub fn fingerprint(settings: &Settings, sink: &str, address: &str) -> i64 {
+    let sinks = sinks_of(settings, address);
+    let said = match sink {
+        "email" => settings.email.as_ref().map(|email| format!("{}:{}", email.host, email.port)),
+        "slack" => sinks.and_then(|sinks| sinks.slack.as_ref()).map(|slack| match slack {
+            Slack::Webhook(url) => url.reveal().unwrap_or_default(),
+            Slack::Bot { token, channel, base_url } => {
+                format!("{} {channel} {base_url}", token.reveal().unwrap_or_default())
+            }
+        }),
+        "webhook" => sinks.and_then(|sinks| sinks.webhook.as_ref()).map(|webhook| {
+            let secret = webhook.secret.as_ref().and_then(|secret| secret.reveal().ok());
+            format!("{} {secret:?}", webhook.url.reveal().unwrap_or_default())
+        }),
+        "pagerduty" => sinks.and_then(|sinks| sinks.pagerduty.as_ref()).map(|pagerduty| {
+            let key = pagerduty.routing_key.reveal().unwrap_or_default();
+            format!("{key} {}", pagerduty.base_url)
+        }),
+        "msteams" => sinks.and_then(|sinks| sinks.msteams.as_ref()?.reveal().ok()),
+        _ => None,
+    };
+    let mut hasher = DefaultHasher::new();
+    (sink, address, said).hash(&mut hasher);
+    i64::from_ne_bytes(hasher.finish().to_ne_bytes())
 }
 
 /// Where a sink stands in the configuration, for `check`.

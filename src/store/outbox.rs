@@ -1,7 +1,5 @@
 //! The queue of messages: put in with what caused them, claimed, sent, recorded.
 
-use std::collections::BTreeMap;
-
 use jiff::{Timestamp, ToSpan};
 use sqlx::Row;
 
@@ -57,6 +55,19 @@ pub enum Fate {
     },
     /// It never will.
     Dead,
+}
+
+/// A way that the other side refused for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedWay {
+    /// The sink.
+    pub sink: String,
+    /// A key of the configuration, or a mailbox.
+    pub address: String,
+    /// Nothing is tried on it until then.
+    pub until: Timestamp,
+    /// A hash of what the configuration said of it.
+    pub fingerprint: i64,
 }
 
 /// How many messages are in each state.
@@ -180,17 +191,20 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn closed_ways(
-        &self,
-        now: Timestamp,
-    ) -> StoreResult<BTreeMap<(String, String), Timestamp>> {
-        let sql = "SELECT sink, address, until_ms FROM closed_way WHERE until_ms > ?";
+    pub async fn closed_ways(&self, now: Timestamp) -> StoreResult<Vec<ClosedWay>> {
+        let sql = "SELECT sink, address, until_ms, fingerprint FROM closed_way WHERE until_ms > ?";
         let rows = sqlx::query(sql)
             .bind(now.as_millisecond())
             .fetch_all(&self.pool)
             .await
             .map_err(on("read closed ways"))?;
-        Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), instant(row.get(2)))).collect())
+        let way = |row: &sqlx::sqlite::SqliteRow| ClosedWay {
+            sink: row.get(0),
+            address: row.get(1),
+            until: instant(row.get(2)),
+            fingerprint: row.get(3),
+        };
+        Ok(rows.iter().map(way).collect())
     }
 
     /// Nothing is tried on a message's way until then.
@@ -199,21 +213,22 @@ impl Store {
     /// When the database cannot be written.
     pub async fn close_way(
         &self,
-        row: &OutboxRow,
-        until: Timestamp,
+        way: &ClosedWay,
         reason: &str,
         now: Timestamp,
     ) -> StoreResult<()> {
         let _turn = self.turn().await;
         sqlx::query(
-            "INSERT INTO closed_way (sink, address, since_ms, until_ms, reason) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO closed_way (sink, address, since_ms, until_ms, fingerprint, reason)
+             VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT (sink, address) DO UPDATE SET until_ms = excluded.until_ms,
-                                                       reason = excluded.reason",
+                 fingerprint = excluded.fingerprint, reason = excluded.reason",
         )
-        .bind(&row.sink)
-        .bind(&row.address)
+        .bind(&way.sink)
+        .bind(&way.address)
         .bind(now.as_millisecond())
-        .bind(until.as_millisecond())
+        .bind(way.until.as_millisecond())
+        .bind(way.fingerprint)
         .bind(reason)
         .execute(&self.pool)
         .await
@@ -236,25 +251,27 @@ impl Store {
         Ok(())
     }
 
-    /// Whatever waits for a closed way is tried at once: somebody may have mended it.
+    /// Whatever waits for these ways is tried at once: somebody mended them, or may have.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn open_ways(&self, now: Timestamp) -> StoreResult<()> {
+    pub async fn open_ways(&self, ways: &[ClosedWay], now: Timestamp) -> StoreResult<()> {
         let mut write = self.begin().await?;
-        sqlx::query(
-            "UPDATE outbox SET not_before_ms = ?
-             WHERE state = 'pending' AND EXISTS (SELECT 1 FROM closed_way w
-                 WHERE w.sink = outbox.sink AND w.address = outbox.address)",
-        )
-        .bind(now.as_millisecond())
-        .execute(&mut *write.transaction)
-        .await
-        .map_err(on("open ways"))?;
-        sqlx::query("DELETE FROM closed_way")
-            .execute(&mut *write.transaction)
-            .await
-            .map_err(on("open ways"))?;
+        for way in ways {
+            for sql in [
+                "UPDATE outbox SET not_before_ms = ?3
+                 WHERE state = 'pending' AND sink = ?1 AND address = ?2",
+                "DELETE FROM closed_way WHERE sink = ?1 AND address = ?2 AND ?3",
+            ] {
+                sqlx::query(sql)
+                    .bind(&way.sink)
+                    .bind(&way.address)
+                    .bind(now.as_millisecond())
+                    .execute(&mut *write.transaction)
+                    .await
+                    .map_err(on("open ways"))?;
+            }
+        }
         write.commit().await
     }
 
