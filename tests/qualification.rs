@@ -431,6 +431,29 @@ async fn what_is_not_decided_has_no_next_step_or_should_not_have_been_handed_off
     );
 }
 
+/// A task that claims to have been done in the morning, and that the sync at noon did not see.
+#[tokio::test]
+async fn what_was_entered_late_is_told_by_the_last_sync_that_did_not_see_it() {
+    let account = Account::new("").await;
+    account.sync().await;
+    account.pass(180);
+    let noon = account.now();
+    account.sync().await;
+    account.pass(60);
+    let task = [
+        ("hs_task_status", "COMPLETED"),
+        ("hs_task_completion_date", "2026-11-02T09:30:00Z"),
+        ("hubspot_owner_id", "7"),
+    ];
+    let now = account.now();
+    account.portal().create_with_id(Kind::Task, 5, properties(&task), now);
+    account.pass(60);
+    account.sync().await;
+    let facts = account.facts().await;
+    let known = facts.activities[0].entered_after.unwrap();
+    assert!(known >= noon && known < now, "{known}: after {noon} and before {now}");
+}
+
 #[tokio::test]
 async fn the_ledger_is_held_against_the_accounts_own_count() {
     let account = Account::new("").await;

@@ -13,6 +13,9 @@ const ROWS_PER_STATEMENT: usize = 100;
 /// Ids of one statement.
 const IDS_PER_STATEMENT: usize = 500;
 
+/// What was entered late is known for so many days.
+const DAYS_WATCHED: i64 = 400;
+
 /// How a source stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceState {
@@ -104,18 +107,24 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.get(0), instant(row.get(1)))).collect())
     }
 
-    /// The syncs that read everything, by source in their order: when they began, and how far the source told,
-    /// in milliseconds since 1970.
+    /// The syncs of the last 400 days that read everything, by source in their order: when the last one of each
+    /// hour began, and how far the source told, in milliseconds since 1970. One that runs every ten minutes has
+    /// fifty thousand a year, and nobody asks to the minute.
     pub(super) async fn complete_syncs(&self) -> StoreResult<BTreeMap<String, Vec<(i64, i64)>>> {
-        let rows = sqlx::query(
-            "SELECT source, started_ms, complete_ms FROM complete_sync ORDER BY source, started_ms",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(on("read complete syncs"))?;
-        let mut syncs: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
-        for row in rows {
-            syncs.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+        let mut syncs = BTreeMap::new();
+        for source in self.source_states().await?.into_keys() {
+            let rows: Vec<(i64, i64)> = sqlx::query_as(
+                "SELECT max(started_ms), max(complete_ms) FROM complete_sync
+                 WHERE source = ?1 AND started_ms >
+                     (SELECT max(started_ms) FROM complete_sync WHERE source = ?1) - ?2
+                 GROUP BY started_ms / 3600000 ORDER BY 1",
+            )
+            .bind(&source)
+            .bind(DAYS_WATCHED * 86_400_000)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(on("read complete syncs"))?;
+            syncs.insert(source, rows);
         }
         Ok(syncs)
     }
