@@ -253,8 +253,9 @@ pub fn ledger(input: &LedgerInput<'_>) -> Ledger {
     });
     ledger.pool = nurture::pool(&ledger.rows, input.facts, input.clock, &input.hours.zone);
     // Nobody's on purpose is not forgotten.
-    let pool = &ledger.pool.members;
-    ledger.unowned.retain(|row| pool.iter().all(|member| member.opportunity != row.opportunity));
+    let pool = ledger.pool.members.iter().map(|member| &member.opportunity);
+    let pool: BTreeSet<&RecordKey> = pool.collect();
+    ledger.unowned.retain(|row| !pool.contains(&row.opportunity));
     ledger
 }
 

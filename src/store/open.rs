@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 
 use super::{Store, StoreError, StoreResult, on};
 
@@ -60,8 +60,12 @@ impl Store {
             .max_connections(CONNECTIONS_MAX)
             .after_release(|connection, _| Box::pin(may_be_used_again(connection)))
             .connect_with(options)
-            .await
-            .map_err(|cause| refused(path, "cannot be opened", &cause))?;
+            .await;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(_) if cannot_be_written(path) => open_to_read(path).await?,
+            Err(cause) => return Err(refused(path, "cannot be opened", &cause)),
+        };
         let store = Store { pool, turns: Arc::default(), loading: Arc::default() };
         store.migrate(path, alone).await?;
         Ok(store)
@@ -132,6 +136,37 @@ impl Store {
     async fn keep_copy(&self, path: &Path, version: i64) -> StoreResult<()> {
         self.copy_to(&path.with_extension(format!("before-{version}.bak"))).await
     }
+}
+
+/// Whether the file lies on a file system that cannot be written.
+fn cannot_be_written(path: &Path) -> bool {
+    let opened = OpenOptions::new().write(true).open(path);
+    opened.is_err_and(|cause| cause.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// SQLite's log needs files beside the database, which cannot be made there. Where the log is empty the file alone
+/// says everything, and commands that read go on.
+async fn open_to_read(path: &Path) -> StoreResult<SqlitePool> {
+    let log = path
+        .with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let message = format!(
+            "lies on a file system that cannot be written, and {} holds what is not in it yet; make it writable, \
+             or copy both files to a place that is",
+            log.display()
+        );
+        return Err(file_error(path, message));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .immutable(true)
+        .row_buffer_size(ROWS_AHEAD);
+    SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .connect_with(options)
+        .await
+        .map_err(|cause| refused(path, "cannot be opened", &cause))
 }
 
 /// Whether a connection has left its transaction. On a full disk SQLite rolls back by itself, so that

@@ -1,7 +1,10 @@
 //! Opportunities were handed to sales that do not meet the agreed criteria.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{NAMED_MAX, draft, hand_off_ref, line};
 use crate::alerts::{Audience, Context, Finding, RECORDS_MAX, Status};
+use crate::domain::RecordKey;
 use crate::handoff::{Decision, HandOff, Verdict};
 
 /// The rule's name.
@@ -16,19 +19,18 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     // What was given back, came back, was closed or excused, or what sales took on all the same, is nobody's task.
-    let latest = |row: &HandOff| {
-        let own = |other: &&HandOff| other.opportunity == row.opportunity;
-        rows.iter().copied().rfind(own).is_some_and(|last| last.sequence == row.sequence)
-    };
+    let last: BTreeMap<&RecordKey, i64> =
+        rows.iter().map(|row| (&row.opportunity, row.sequence)).collect();
+    let pool = &context.ledger.pool.members;
+    let pool: BTreeSet<&RecordKey> = pool.iter().map(|member| &member.opportunity).collect();
     let in_pool = |row: &&HandOff| {
-        let pool = &context.ledger.pool.members;
         let taken = matches!(row.decided.decision, Decision::Accepted | Decision::AcceptedLate);
         row.audit.as_ref().is_some_and(|audit| audit.met() == Some(false))
             && !row.is_given_back()
             && !taken
             && row.verdict != Verdict::Excused
-            && pool.iter().any(|member| member.opportunity == row.opportunity)
-            && latest(row)
+            && pool.contains(&row.opportunity)
+            && last.get(&row.opportunity) == Some(&row.sequence)
     };
     let unmet: Vec<&HandOff> = rows.iter().copied().filter(in_pool).collect();
     let count = unmet.len();
