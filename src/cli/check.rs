@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{CliError, CliResult, Global, output};
 use crate::config::{Secret, Settings, plan_file::load_targets};
-use crate::domain::{Object, notice::wrap, record::ATTRIBUTES};
-use crate::evaluate::{EvaluateError, Snapshot, feasibility::feasibility, snapshot::load_goals};
+use crate::domain::notice::wrap;
+use crate::evaluate::{
+    EvaluateError, Snapshot,
+    feasibility::feasibility,
+    snapshot::{filled, load_goals},
+};
 use crate::evaluate::{assumption, trial};
-use crate::handoff::criteria::FIELDS;
 use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
 use crate::sinks;
@@ -93,19 +96,13 @@ pub async fn run(global: &Global) -> CliResult {
 
 /// Criteria of which no source says anything decide nothing.
 fn check_criteria(settings: &Settings, report: &mut Report) {
+    let filled = filled(settings);
     for criterion in &settings.handoff.criteria {
-        let filled = settings.sources.iter().any(|(name, source)| {
-            let opened = sources::open(name, source, &settings.company.zone);
-            let attribute = format!("{ATTRIBUTES}.{}", criterion.field);
-            let own = FIELDS.contains(&criterion.field.as_str());
-            let field = if own { criterion.field.as_str() } else { attribute.as_str() };
-            opened.provides(Object::Opportunity, field) || opened.provides(Object::Lead, field)
-        });
-        if !filled {
+        let field = &criterion.field;
+        if !filled.values().any(|fields| fields.contains(field)) {
             let text = format!(
-                "no source fills `{}`, so it is not known of any hand-off: map it, or take \
-                 `[handoff.criteria] {}` out",
-                criterion.field, criterion.field
+                "no source fills `{field}`, so it is not known of any hand-off: map it, or take \
+                 `[handoff.criteria] {field}` out"
             );
             report.warn("handoff", &text);
         }

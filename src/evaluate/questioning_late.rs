@@ -38,6 +38,44 @@ struct Moved {
     in_time: Change,
 }
 
+impl Moved {
+    fn judged(&self) -> Criteria {
+        judge(&self.pass, &self.won, Some(&self.in_time))
+    }
+
+    /// The shares, and what they come to.
+    fn says(&self) -> Vec<String> {
+        let text = |change: &Change| {
+            let (before, lately) = (change.before, change.lately);
+            format!(
+                "{} of {} before, {} of {} since {}",
+                percent(before.share),
+                count_text(before.size.round()),
+                percent(lately.share),
+                count_text(lately.size.round()),
+                self.since
+            )
+        };
+        let mut says = Vec::new();
+        for (pair, change) in [
+            (format!("{} to opportunity", self.first.name()), &self.pass),
+            ("opportunity to won".to_owned(), &self.won),
+        ] {
+            let known = change.before.size > 0.0 && change.lately.size > 0.0;
+            let text = if known { text(change) } else { "too little is known".into() };
+            says.push(format!("{pair}: {text}"));
+        }
+        let verdict = match self.judged() {
+            Criteria::NotDecidable | Criteria::Fit => None,
+            Criteria::TooTight => Some("too tight: fewer pass, and more of them are won"),
+            Criteria::TooLoose => Some("too loose: more pass, and fewer of them are won"),
+            Criteria::LooseOrSlow => Some("too loose, or followed up too slowly: both got worse"),
+        };
+        says.extend(verdict.map(str::to_owned));
+        says
+    }
+}
+
 /// Whether too few or too many pass.
 ///
 /// # Errors
@@ -51,36 +89,12 @@ pub async fn criteria(snapshot: &Snapshot<'_>, ledger: &Ledger) -> Result<Questi
         says: Vec::new(),
     };
     let Some(moved) = moved(snapshot, ledger).await? else { return Ok(asked) };
-    let text = |change: &Change| {
-        let (before, lately) = (change.before, change.lately);
-        format!(
-            "{} of {} before, {} of {} since {}",
-            percent(before.share),
-            count_text(before.size.round()),
-            percent(lately.share),
-            count_text(lately.size.round()),
-            moved.since
-        )
+    asked.answer = match moved.judged() {
+        Criteria::NotDecidable => Answer::NotDecidable,
+        Criteria::Fit => Answer::Yes,
+        Criteria::TooTight | Criteria::TooLoose | Criteria::LooseOrSlow => Answer::No,
     };
-    for (pair, change) in [
-        (format!("{} to opportunity", moved.first.name()), &moved.pass),
-        ("opportunity to won".to_owned(), &moved.won),
-    ] {
-        let known = change.before.size > 0.0 && change.lately.size > 0.0;
-        let text = if known { text(change) } else { "too little is known".into() };
-        asked.says.push(format!("{pair}: {text}"));
-    }
-    let (answer, verdict) = match judge(&moved.pass, &moved.won, Some(&moved.in_time)) {
-        Criteria::NotDecidable => (Answer::NotDecidable, None),
-        Criteria::Fit => (Answer::Yes, None),
-        Criteria::TooTight => (Answer::No, Some("too tight: fewer pass, and more of them are won")),
-        Criteria::TooLoose => (Answer::No, Some("too loose: more pass, and fewer of them are won")),
-        Criteria::LooseOrSlow => {
-            (Answer::No, Some("too loose, or followed up too slowly: both got worse"))
-        }
-    };
-    asked.answer = answer;
-    asked.says.extend(verdict.map(str::to_owned));
+    asked.says = moved.says();
     Ok(asked)
 }
 
@@ -93,12 +107,12 @@ pub async fn criteria_view(
     ledger: &Ledger,
 ) -> Result<Option<CriteriaView>, EvaluateError> {
     let Some(moved) = moved(snapshot, ledger).await? else { return Ok(None) };
-    let judged = judge(&moved.pass, &moved.won, Some(&moved.in_time));
+    let judged = moved.judged();
     Ok(Some(CriteriaView {
         is_too_tight: (judged != Criteria::NotDecidable).then_some(judged == Criteria::TooTight),
         passed_before: moved.pass.before.share,
         passed_lately: moved.pass.lately.share,
-        says: criteria(snapshot, ledger).await?.says,
+        says: moved.says(),
     }))
 }
 

@@ -349,7 +349,7 @@ impl<'a> Snapshot<'a> {
             teams: &self.teams,
             hours: &self.settings.company.hours,
             settings: &self.settings.handoff,
-            filled: &self.filled(),
+            filled: &filled(self.settings),
             watched: &self.watched(),
             channels: &self.settings.channels,
             currency: &self.settings.currency,
@@ -359,27 +359,6 @@ impl<'a> Snapshot<'a> {
             clock: self.clock,
             activities_complete: self.data_as_of(&[Object::Activity]),
         }))
-    }
-
-    /// The fields of opportunities that each source fills, of those that the ledger asks for.
-    pub fn filled(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let zone = &self.settings.company.zone;
-        let own = ["handed_off_at", "accepted_at", "rejected_at", "next_step"].map(String::from);
-        let agreed = self.settings.handoff.criteria.iter().map(|criterion| &criterion.field);
-        let asked: Vec<&String> = own.iter().chain(agreed).collect();
-        let of = |(name, source): (&String, &Source)| {
-            let opened = sources::open(name, source, zone);
-            let fills = |field: &&&String| {
-                let attribute = format!("{ATTRIBUTES}.{field}");
-                let known = FIELDS.contains(&field.as_str()) || own.contains(**field);
-                let stored = if known { field.as_str() } else { attribute.as_str() };
-                // An opportunity takes some values from its lead.
-                opened.provides(Object::Opportunity, stored)
-                    || (known && opened.provides(Object::Lead, stored))
-            };
-            (name.clone(), asked.iter().filter(fills).map(|field| (**field).clone()).collect())
-        };
-        self.settings.sources.iter().map(of).collect()
     }
 
     /// The sources of which it is known what they had when they were read: not a file that may be older than its
@@ -426,6 +405,26 @@ impl<'a> Snapshot<'a> {
         ));
         faults
     }
+}
+
+/// The fields of opportunities that each source fills, of those that the ledger asks for: what it needs itself, and what
+/// the agreed criteria are of.
+pub fn filled(settings: &Settings) -> BTreeMap<String, BTreeSet<String>> {
+    let own = ["handed_off_at", "accepted_at", "rejected_at", "next_step"];
+    let agreed = settings.handoff.criteria.iter().map(|criterion| criterion.field.as_str());
+    let asked: Vec<&str> = own.into_iter().chain(agreed).collect();
+    let of = |(name, source): (&String, &Source)| {
+        let opened = sources::open(name, source, &settings.company.zone);
+        let fills = |field: &&&str| {
+            if !own.contains(*field) && !FIELDS.contains(*field) {
+                return opened.provides(Object::Opportunity, &format!("{ATTRIBUTES}.{field}"));
+            }
+            // An opportunity takes some values from its lead.
+            [Object::Opportunity, Object::Lead].iter().any(|object| opened.provides(*object, field))
+        };
+        (name.clone(), asked.iter().filter(fills).map(|field| (*field).to_owned()).collect())
+    };
+    settings.sources.iter().map(of).collect()
 }
 
 /// How far each source is complete.

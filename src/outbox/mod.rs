@@ -81,7 +81,9 @@ pub async fn deliver_due(
                 closed.insert(own, until);
             } else {
                 closed.extend(until.map(|at| (way, at)));
-                store.open_way(&row).await?;
+                if matches!(fate, Fate::Sent | Fate::Kept(_)) {
+                    store.open_way(&row).await?;
+                }
             }
             delivered.count(&fate);
             if let Some(error) = error {

@@ -258,19 +258,22 @@ impl Store {
     pub async fn open_ways(&self, ways: &[ClosedWay], now: Timestamp) -> StoreResult<()> {
         let mut write = self.begin().await?;
         for way in ways {
-            for sql in [
-                "UPDATE outbox SET not_before_ms = ?3
-                 WHERE state = 'pending' AND sink = ?1 AND address = ?2",
-                "DELETE FROM closed_way WHERE sink = ?1 AND address = ?2 AND ?3",
-            ] {
-                sqlx::query(sql)
-                    .bind(&way.sink)
-                    .bind(&way.address)
-                    .bind(now.as_millisecond())
-                    .execute(&mut *write.transaction)
-                    .await
-                    .map_err(on("open ways"))?;
-            }
+            sqlx::query(
+                "UPDATE outbox SET not_before_ms = ?
+                 WHERE state = 'pending' AND sink = ? AND address = ?",
+            )
+            .bind(now.as_millisecond())
+            .bind(&way.sink)
+            .bind(&way.address)
+            .execute(&mut *write.transaction)
+            .await
+            .map_err(on("open ways"))?;
+            sqlx::query("DELETE FROM closed_way WHERE sink = ? AND address = ?")
+                .bind(&way.sink)
+                .bind(&way.address)
+                .execute(&mut *write.transaction)
+                .await
+                .map_err(on("open ways"))?;
         }
         write.commit().await
     }

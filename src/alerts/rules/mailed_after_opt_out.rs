@@ -48,7 +48,7 @@ pub fn find(context: &Context<'_>) -> Vec<Finding> {
     let reference = |row: &&MailedOptedOut| RecordRef {
         source: row.lead.source.clone(),
         object: "activity".into(),
-        id: format!("{} (mail {})", row.lead.id, row.mail),
+        id: row.mail.clone(),
         url: None,
     };
     finding.records = newest.iter().take(RECORDS_MAX).map(reference).collect();
