@@ -1,14 +1,13 @@
 //! `paceline simulate`: a simulated vendor on loopback, to try things out and to test against.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use jiff::tz::TimeZone;
 
 use super::{CliError, CliResult, Global, output};
 use crate::clock::Clock;
-use crate::simulate::Company;
-use crate::simulate::hubspot::{Faults, Portal, Simulator, generated};
+use crate::simulate::{Company, hubspot, salesforce};
 
 /// The company that the README shows.
 const SEED: u64 = 42;
@@ -16,7 +15,7 @@ const SEED: u64 = 42;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The vendor.
-    #[arg(long, value_parser = ["hubspot"])]
+    #[arg(long, value_parser = ["hubspot", "salesforce"])]
     vendor: String,
     /// The port on loopback; 0 takes a free one, which is printed.
     #[arg(long)]
@@ -31,7 +30,7 @@ pub struct Args {
     /// The zone of times without one in these files.
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     time_zone: String,
-    /// So many plain contacts in place of a company, to measure with.
+    /// So many plain contacts (of Salesforce: leads) in place of a company, to measure with.
     #[arg(long, conflicts_with = "data", value_name = "N")]
     contacts: Option<usize>,
     /// What goes wrong on purpose, and the limits (TOML; see docs/SIMULATE.md).
@@ -39,34 +38,78 @@ pub struct Args {
     faults: Option<PathBuf>,
 }
 
+/// What the simulated CRM holds.
+enum Content<'a> {
+    Folder(&'a Path, TimeZone),
+    Generated(usize),
+    Company,
+}
+
 pub async fn run(global: &Global, args: &Args) -> CliResult {
-    let faults = match &args.faults {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                CliError::Usage(format!("{} cannot be read: {error}", path.display()))
-            })?;
-            Faults::from_toml(&text)
-                .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?
-        }
-        None => Faults::none(),
-    };
-    let clock = global.clock();
-    let portal = match (&args.data, args.contacts) {
+    let content = match (&args.data, args.contacts) {
         (Some(dir), _) => {
             let zone = TimeZone::get(&args.time_zone).map_err(|_| {
                 CliError::Usage(format!("there is no time zone `{}`", args.time_zone))
             })?;
-            Portal::from_csv(dir, &zone).map_err(CliError::Usage)?
+            Content::Folder(dir, zone)
         }
-        (None, Some(contacts)) => generated(contacts, args.seed),
-        (None, None) => Company::generate(args.seed).portal_at(clock.now()),
+        (None, Some(contacts)) => Content::Generated(contacts),
+        (None, None) => Content::Company,
     };
-    let now: Clock = clock;
+    match args.vendor.as_str() {
+        "salesforce" => salesforce(global, args, &content).await,
+        _ => hubspot(global, args, &content).await,
+    }
+}
+
+/// The faults of the file, if one is named.
+fn faults<F>(args: &Args, none: F, read: fn(&str) -> Result<F, String>) -> Result<F, CliError> {
+    let Some(path) = &args.faults else { return Ok(none) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::Usage(format!("{} cannot be read: {error}", path.display())))?;
+    read(&text).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+}
+
+fn no_port(args: &Args, error: &std::io::Error) -> CliError {
+    CliError::Failed(format!("port {}: {error}", args.port))
+}
+
+fn announced(args: &Args, url: &str) -> CliResult {
+    output::text(&format!("simulated {} at {url}\n", args.vendor))
+}
+
+async fn hubspot(global: &Global, args: &Args, content: &Content<'_>) -> CliResult {
+    use hubspot::{Faults, Portal, Simulator, generated};
+    let faults = faults(args, Faults::none(), Faults::from_toml)?;
+    let now: Clock = global.clock();
+    let portal = match content {
+        Content::Folder(dir, zone) => Portal::from_csv(dir, zone).map_err(CliError::Usage)?,
+        Content::Generated(contacts) => generated(*contacts, args.seed),
+        Content::Company => Company::generate(args.seed).portal_at(now.now()),
+    };
     let clock = Arc::new(move || now.now());
     let simulator = Simulator::start(Arc::new(Mutex::new(portal)), faults, clock, args.port)
         .await
-        .map_err(|error| CliError::Failed(format!("port {}: {error}", args.port)))?;
-    output::text(&format!("simulated {} at {}\n", args.vendor, simulator.base_url()))?;
+        .map_err(|error| no_port(args, &error))?;
+    announced(args, &simulator.base_url())?;
+    simulator.stopped().await;
+    Ok(())
+}
+
+async fn salesforce(global: &Global, args: &Args, content: &Content<'_>) -> CliResult {
+    use salesforce::{Faults, Org, Simulator, generated};
+    let faults = faults(args, Faults::none(), Faults::from_toml)?;
+    let now: Clock = global.clock();
+    let org = match content {
+        Content::Folder(dir, zone) => Org::from_csv(dir, zone).map_err(CliError::Usage)?,
+        Content::Generated(leads) => generated(*leads, args.seed),
+        Content::Company => Company::generate(args.seed).org_at(now.now()),
+    };
+    let clock = Arc::new(move || now.now());
+    let simulator = Simulator::start(Arc::new(Mutex::new(org)), faults, clock, args.port)
+        .await
+        .map_err(|error| no_port(args, &error))?;
+    announced(args, &simulator.base_url())?;
     simulator.stopped().await;
     Ok(())
 }

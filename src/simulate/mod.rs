@@ -10,9 +10,14 @@ use jiff::civil::{Date, DateTime, date};
 
 mod company;
 mod exports;
+mod folder_rows;
 pub mod hubspot;
+mod listen;
+mod org;
 mod portal;
 pub mod rng;
+pub mod salesforce;
+mod wire;
 
 pub use company::Company;
 pub use rng::Rng;

@@ -173,7 +173,7 @@ fn add_people_and_stages(portal: &mut Portal) {
 
 impl Deal {
     /// The stages that it came through, each with its time.
-    fn stages_until(&self, now: DateTime) -> Vec<(DateTime, &'static str)> {
+    pub(super) fn stages_until(&self, now: DateTime) -> Vec<(DateTime, &'static str)> {
         let mut stages = vec![(self.created, FIRST_STAGE)];
         let touch = self.hand_offs.iter().find_map(|hand_off| hand_off.first_touch);
         if let Some(touch) = touch {
@@ -191,7 +191,7 @@ impl Deal {
     }
 
     /// When its owner last moved the expected close.
-    fn last_forecast(&self, now: DateTime) -> Option<DateTime> {
+    pub(super) fn last_forecast(&self, now: DateTime) -> Option<DateTime> {
         let first = self.created.date() + Span::new().days(self.forecast_days as i64);
         let expected: Date = self.expected_close_at(now);
         let moved = expected > first;

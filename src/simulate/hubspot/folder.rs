@@ -1,32 +1,18 @@
 //! Fills a portal from a folder of canonical CSV files: leads become contacts, opportunities
 //! deals, and activities calls, e-mails, meetings, tasks and notes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::catalog::Stage;
-use super::folder_rows::{Ids, Row, Table};
+use super::folder_rows::{Folder, Ids, Row, Table, latest};
 use super::folder_stages::{FIRST_STAGE, stage_history, stage_id};
 use super::json;
 use super::object::Object;
 use super::portal::Portal;
-
-/// The stamp of rows that carry no time at all: 2010-01-01T00:00:00Z. It is not the epoch, at
-/// which the vendor's search fails.
-const FALLBACK_MS: i64 = 1_262_304_000_000;
-
-struct Folder<'a> {
-    zone: &'a TimeZone,
-    leads: Table,
-    opportunities: Table,
-    stage_changes: Table,
-    owner_changes: Table,
-    activities: Table,
-    owners: Table,
-}
 
 struct AllIds {
     contacts: Ids,
@@ -35,26 +21,12 @@ struct AllIds {
     owners: Ids,
 }
 
-/// The changes of each opportunity, in the order of time.
-type Changes<'a> = HashMap<&'a str, Vec<(Timestamp, Row<'a>)>>;
-
 impl Portal {
     /// Reads a folder of canonical CSV files. Files that are absent have no rows, files with
     /// other names are ignored, and local times are in `zone`. Errors name file and line.
     pub fn from_csv(dir: &Path, zone: &TimeZone) -> Result<Portal, String> {
-        if !dir.is_dir() {
-            return Err(format!("{} is no folder", dir.display()));
-        }
-        let folder = Folder {
-            zone,
-            leads: Table::read(dir, ["lead.csv", "leads.csv"])?,
-            opportunities: Table::read(dir, ["opportunity.csv", "opportunities.csv"])?,
-            stage_changes: Table::read(dir, ["stage_change.csv", "stage_changes.csv"])?,
-            owner_changes: Table::read(dir, ["owner_change.csv", "owner_changes.csv"])?,
-            activities: Table::read(dir, ["activity.csv", "activities.csv"])?,
-            owners: Table::read(dir, ["owner.csv", "owners.csv"])?,
-        };
-        let ids = folder.ids()?;
+        let folder = Folder::read(dir, zone)?;
+        let ids = folder.ids();
         let mut portal = Portal::empty();
         folder.add_owners(&mut portal, &ids);
         folder.add_pipeline(&mut portal);
@@ -63,11 +35,6 @@ impl Portal {
         folder.add_activities(&mut portal, &ids)?;
         Ok(portal)
     }
-}
-
-fn latest(times: &[Option<Timestamp>]) -> Timestamp {
-    let fallback = Timestamp::from_millisecond(FALLBACK_MS).unwrap_or_default();
-    times.iter().flatten().copied().max().unwrap_or(fallback)
 }
 
 fn told(at: Option<Timestamp>) -> String {
@@ -79,29 +46,17 @@ fn named(pairs: Vec<(&str, String)>) -> Vec<(String, String)> {
 }
 
 impl Folder<'_> {
-    fn ids(&self) -> Result<AllIds, String> {
-        for table in [&self.leads, &self.opportunities, &self.activities, &self.owners] {
-            let mut seen = HashSet::new();
-            for row in table.rows() {
-                let id = row.cell("id");
-                if id.is_empty() {
-                    return Err(row.wrong("id is empty"));
-                }
-                if !seen.insert(id) {
-                    return Err(row.wrong(&format!("id {id} is there twice")));
-                }
-            }
-        }
+    fn ids(&self) -> AllIds {
         let of = |table: &Table, first| Ids::new(table.rows().map(|row| row.cell("id")), first);
         let owned = [&self.leads, &self.opportunities, &self.owner_changes, &self.activities];
         let owners = self.owners.rows().map(|row| row.cell("id"));
         let named = owned.into_iter().flat_map(|t| t.rows().map(|row| row.cell("owner")));
-        Ok(AllIds {
+        AllIds {
             contacts: of(&self.leads, 1001),
             deals: of(&self.opportunities, 5_000_000_001),
             activities: of(&self.activities, 9_000_000_001),
             owners: Ids::new(owners.chain(named), 7_000_001),
-        })
+        }
     }
 
     fn add_owners(&self, portal: &mut Portal, ids: &AllIds) {
@@ -173,19 +128,6 @@ impl Folder<'_> {
             portal.stamp(Object::Contact, id, modified);
         }
         Ok(())
-    }
-
-    /// The rows of a file of changes, by opportunity and in the order of time.
-    fn changes<'t>(&self, table: &'t Table) -> Result<Changes<'t>, String> {
-        let mut all: Changes<'t> = HashMap::new();
-        for row in table.rows() {
-            let at = row.needed_time("at", self.zone)?;
-            all.entry(row.cell("opportunity")).or_default().push((at, row));
-        }
-        for changes in all.values_mut() {
-            changes.sort_by_key(|change| change.0);
-        }
-        Ok(all)
     }
 
     fn add_deals(&self, portal: &mut Portal, ids: &AllIds) -> Result<(), String> {

@@ -6,7 +6,6 @@ mod consequences;
 mod faults;
 mod filter;
 mod folder;
-mod folder_rows;
 mod folder_stages;
 mod generated;
 mod json;
@@ -19,6 +18,7 @@ mod portal;
 mod ranked;
 mod reads;
 mod record;
+mod refusals;
 mod render;
 mod route;
 mod rules;
@@ -28,7 +28,6 @@ mod server;
 mod spoil;
 mod tokens;
 mod unique;
-mod wire;
 mod writes;
 
 #[cfg(test)]
@@ -39,6 +38,8 @@ mod tests_faults;
 mod tests_folder;
 #[cfg(test)]
 mod tests_writes;
+
+use super::{folder_rows, listen, wire};
 
 pub use catalog::{Owner, Pipeline, Stage};
 pub use faults::Faults;

@@ -2,19 +2,18 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::faults::Faults;
 use super::limits::{Limiter, Requests};
+use super::listen::{self, Service, locked};
 use super::portal::Portal;
 use super::route::{self, Call, Operation};
 use super::spoil::{self, Spoil};
-use super::wire::{self, Answer, MAX_TARGET_BYTES, Request};
+use super::wire::{Answer, MAX_TARGET_BYTES, Request};
 use super::{Clock, lookups, reads, searching, writes};
 
 /// How many requests the log keeps.
@@ -55,11 +54,6 @@ impl Drop for Simulator {
     }
 }
 
-/// A test that panicked while it held the lock must not take the server with it.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Simulator {
     /// Starts serving. Port 0 takes any free one. Loopback only.
     pub async fn start(
@@ -68,12 +62,11 @@ impl Simulator {
         clock: Clock,
         port: u16,
     ) -> io::Result<Simulator> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let port = listener.local_addr()?.port();
+        let (listener, port) = listen::bind(port).await?;
         let limiter = Limiter::new(faults.limits.clone());
         let state = Mutex::new(State { faults, limiter, log: VecDeque::new() });
         let shared = Arc::new(Shared { portal, state, clock });
-        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let task = listen::spawn(listener, Arc::clone(&shared));
         Ok(Simulator { shared, port, task })
     }
 
@@ -106,37 +99,7 @@ impl Simulator {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // The set aborts its connections when this task is aborted.
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&shared)));
-                }
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-/// Serves one connection until either side closes it.
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    // A simulator on loopback works without it, only slower.
-    let _ = stream.set_nodelay(true);
-    let mut buffer = Vec::new();
-    while let Ok(Some(request)) = wire::receive(&stream, &mut buffer).await {
-        let answer = shared.answer(&request);
-        match wire::reply(&stream, &request, &answer).await {
-            Ok(true) => {}
-            _ => return,
-        }
-    }
-}
-
-impl Shared {
+impl Service for Shared {
     fn answer(&self, request: &Request) -> Answer {
         let now = (self.clock)();
         let mut line = format!("{} {}", request.method, request.target);
@@ -162,7 +125,9 @@ impl Shared {
         answer.headers.push(("Date", date.unwrap_or_default()));
         answer
     }
+}
 
+impl Shared {
     /// Checks token, limits and scopes, in the order in which the vendor's gateway does.
     fn admitted(&self, request: &Request, call: &Call, now: Timestamp) -> Result<Answer, Answer> {
         let operation = call.operation();

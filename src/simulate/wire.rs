@@ -23,6 +23,10 @@ pub(super) struct Request {
     /// The query's decoded pairs.
     pub(super) query: Vec<(String, String)>,
     pub(super) authorization: Option<String>,
+    /// The other headers, their names in lower case.
+    pub(super) headers: Vec<(String, String)>,
+    /// The length of the request line and the headers.
+    pub(super) head_bytes: usize,
     pub(super) body: Vec<u8>,
     keep_alive: bool,
 }
@@ -31,6 +35,16 @@ impl Request {
     /// The first value of a query parameter.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|p| p.0 == name).map(|p| p.1.as_str())
+    }
+
+    /// The value of a header, by its name in lower case.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|h| h.0 == name).map(|h| h.1.as_str())
+    }
+
+    /// The decoded pairs of a form in the body.
+    pub(super) fn form(&self) -> Vec<(String, String)> {
+        pairs(&String::from_utf8_lossy(&self.body))
     }
 
     /// Whether a parameter is set to true; some clients write it with a capital.
@@ -80,32 +94,6 @@ impl Answer {
             delay_ms: 0,
         }
     }
-
-    /// The vendor's error body.
-    pub(super) fn error(status: u16, category: &str, message: &str) -> Answer {
-        Answer::json(status, error(category, message).to_string().into_bytes())
-    }
-
-    /// The 400 of a request that breaks rules of the vendor, each with a detail of its own.
-    pub(super) fn invalid_for(message: &str, details: &[serde_json::Value]) -> Answer {
-        let mut body = error("VALIDATION_ERROR", message);
-        body["errors"] = serde_json::json!(details);
-        Answer::json(400, body.to_string().into_bytes())
-    }
-
-    /// The 400 of a request that breaks a rule of the vendor.
-    pub(super) fn invalid(message: &str) -> Answer {
-        Answer::error(400, "VALIDATION_ERROR", message)
-    }
-}
-
-fn error(category: &str, message: &str) -> serde_json::Value {
-    serde_json::json!({
-        "status": "error",
-        "message": message,
-        "correlationId": "5c2f0f1c-7d0e-4d3a-9a53-0f6b6a1c9e77",
-        "category": category,
-    })
 }
 
 /// Decodes percent signs, and plus signs where `form` is set.
@@ -127,6 +115,15 @@ fn decoded(text: &str, form: bool) -> String {
         at += 1;
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The decoded pairs of a query or a form.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name, true), decoded(value, true)))
+        .collect()
 }
 
 /// Reads more bytes; false at the end of the stream.
@@ -181,12 +178,8 @@ fn parse_head(head: &str) -> io::Result<(Request, Framing)> {
         method: method.to_owned(),
         target: target.to_owned(),
         segments: path.split('/').filter(|s| !s.is_empty()).map(|s| decoded(s, false)).collect(),
-        query: query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (decoded(name, true), decoded(value, true)))
-            .collect(),
+        query: pairs(query),
+        head_bytes: head.len(),
         keep_alive: version == "HTTP/1.1",
         ..Request::default()
     };
@@ -202,7 +195,7 @@ fn parse_head(head: &str) -> io::Result<(Request, Framing)> {
             "expect" => framing.expects_continue = true,
             "connection" => request.keep_alive &= !value.eq_ignore_ascii_case("close"),
             "authorization" => request.authorization = Some(value.to_owned()),
-            _ => {}
+            other => request.headers.push((other.to_owned(), value.to_owned())),
         }
     }
     Ok((request, framing))
@@ -285,8 +278,12 @@ fn reason(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        406 => "Not Acceptable",
         409 => "Conflict",
+        414 => "URI Too Long",
+        420 => "Enhance Your Calm",
         429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

@@ -1,6 +1,6 @@
 //! Reads the canonical CSV files: their cells by column name, their times, and their ids.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -95,6 +95,77 @@ fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     }
     let local = text.parse::<DateTime>().ok()?;
     local.to_zoned(zone.clone()).ok().map(|z| z.timestamp())
+}
+
+/// The files of a folder. Those that are absent have no rows, files with other names are ignored, and
+/// local times are in `zone`.
+pub(super) struct Folder<'a> {
+    pub(super) zone: &'a TimeZone,
+    pub(super) leads: Table,
+    pub(super) opportunities: Table,
+    pub(super) stage_changes: Table,
+    pub(super) owner_changes: Table,
+    pub(super) activities: Table,
+    pub(super) owners: Table,
+    pub(super) campaigns: Table,
+}
+
+/// The changes of each opportunity, in the order of time.
+pub(super) type Changes<'a> = HashMap<&'a str, Vec<(Timestamp, Row<'a>)>>;
+
+impl Folder<'_> {
+    /// Reads a folder, in which no row may lack its id and none may be there twice.
+    pub(super) fn read<'a>(dir: &Path, zone: &'a TimeZone) -> Result<Folder<'a>, String> {
+        if !dir.is_dir() {
+            return Err(format!("{} is no folder", dir.display()));
+        }
+        let folder = Folder {
+            zone,
+            leads: Table::read(dir, ["lead.csv", "leads.csv"])?,
+            opportunities: Table::read(dir, ["opportunity.csv", "opportunities.csv"])?,
+            stage_changes: Table::read(dir, ["stage_change.csv", "stage_changes.csv"])?,
+            owner_changes: Table::read(dir, ["owner_change.csv", "owner_changes.csv"])?,
+            activities: Table::read(dir, ["activity.csv", "activities.csv"])?,
+            owners: Table::read(dir, ["owner.csv", "owners.csv"])?,
+            campaigns: Table::read(dir, ["campaign.csv", "campaigns.csv"])?,
+        };
+        for table in [&folder.leads, &folder.opportunities, &folder.activities, &folder.owners] {
+            let mut seen = HashSet::new();
+            for row in table.rows() {
+                let id = row.cell("id");
+                if id.is_empty() {
+                    return Err(row.wrong("id is empty"));
+                }
+                if !seen.insert(id) {
+                    return Err(row.wrong(&format!("id {id} is there twice")));
+                }
+            }
+        }
+        Ok(folder)
+    }
+
+    /// The rows of a file of changes, by opportunity and in the order of time.
+    pub(super) fn changes<'t>(&self, table: &'t Table) -> Result<Changes<'t>, String> {
+        let mut all: Changes<'t> = HashMap::new();
+        for row in table.rows() {
+            let at = row.needed_time("at", self.zone)?;
+            all.entry(row.cell("opportunity")).or_default().push((at, row));
+        }
+        for changes in all.values_mut() {
+            changes.sort_by_key(|change| change.0);
+        }
+        Ok(all)
+    }
+}
+
+/// The stamp of rows that carry no time at all: 2010-01-01T00:00:00Z. It is not the epoch, at
+/// which the search of a vendor fails.
+const FALLBACK_MS: i64 = 1_262_304_000_000;
+
+/// The latest of the times that are told.
+pub(super) fn latest(times: &[Option<Timestamp>]) -> Timestamp {
+    let fallback = Timestamp::from_millisecond(FALLBACK_MS).unwrap_or_default();
+    times.iter().flatten().copied().max().unwrap_or(fallback)
 }
 
 /// Numbers for a kind's ids: their own where all are plain numbers, else fresh ones.
