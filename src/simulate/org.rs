@@ -1,12 +1,12 @@
 //! The company's CRM at an instant, as an org of the other simulated vendor: what happened is
 //! replayed in the order of time, so that a later org holds the same records under the same ids.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
-use super::company::Company;
+use super::company::{Company, Deal};
 use super::salesforce::Org;
 use super::{OWNERS, ZONE};
 
@@ -26,7 +26,7 @@ enum Happening {
     Deal(usize),
     HandOff(usize, &'static str),
     Stage(usize, &'static str),
-    Forecast(usize),
+    Forecast(usize, Date),
     Activity(usize),
     Merged(usize),
 }
@@ -83,13 +83,29 @@ impl Company {
             for (at, stage) in deal.stages_until(now).into_iter().skip(1) {
                 all.push((at, Happening::Stage(number, stage)));
             }
-            all.extend(deal.last_forecast(now).map(|at| (at, Happening::Forecast(number))));
+            all.extend(deal.forecasts(now).map(|(at, day)| (at, Happening::Forecast(number, day))));
             all.extend(deal.deleted.map(|at| (at, Happening::Merged(number))));
         }
         for (number, activity) in self.activities.iter().enumerate() {
             all.push((activity.at, Happening::Activity(number)));
         }
         all
+    }
+}
+
+impl Deal {
+    /// Each time when its owner moved the expected close, and to which day.
+    fn forecasts(&self, now: DateTime) -> impl Iterator<Item = (DateTime, Date)> {
+        let last = self.closes.min(now);
+        let mut expected = self.expected_close_at(self.created);
+        let first = self.created.date().saturating_add(Span::new().days(1));
+        let mornings = first.series(Span::new().days(1)).map(|day| day.at(9, 0, 0, 0));
+        mornings.take_while(move |at| *at < last).filter_map(move |at| {
+            let told = self.expected_close_at(at);
+            let moved = told != expected;
+            expected = told;
+            moved.then_some((at, told))
+        })
     }
 }
 
@@ -153,13 +169,9 @@ impl Replay<'_> {
                 self.org.update("Opportunity", &self.deals[number], &fields, moment);
             }
             Happening::Stage(number, stage) => self.move_deal(number, stage, at),
-            Happening::Forecast(number) => {
-                let deal = &self.company.deals[number];
-                if deal.closes > at {
-                    let day = deal.expected_close_at(self.now).to_string();
-                    let fields = [("CloseDate", json!(day))];
-                    self.org.update("Opportunity", &self.deals[number], &fields, moment);
-                }
+            Happening::Forecast(number, day) => {
+                let fields = [("CloseDate", json!(day.to_string()))];
+                self.org.update("Opportunity", &self.deals[number], &fields, moment);
             }
             Happening::Activity(number) => self.add_activity(number, at),
             Happening::Merged(number) => {

@@ -304,7 +304,12 @@ impl<'a> Filler<'a> {
             moves.push((at, vec![("StageName", json!(last))]));
         }
         if let Some(at) = closed.filter(|_| [WON, LOST].contains(&last)) {
-            moves.push((at, vec![("CloseDate", json!(day(at).to_string()))]));
+            // Who closes an opportunity sets both at once, which is one row of its history.
+            let close = ("CloseDate", json!(day(at).to_string()));
+            match moves.iter_mut().rfind(|change| change.0 == at) {
+                Some(change) => change.1.push(close),
+                None => moves.push((at, vec![close])),
+            }
         }
         moves.sort_by_key(|change| change.0);
         for (at, fields) in moves {

@@ -196,7 +196,7 @@ fn a_folder_of_canonical_files_becomes_an_org() {
     assert_eq!(deal["CurrencyIsoCode"], "EUR");
     assert_eq!(first("Lead")["ConvertedOpportunityId"], deal["Id"]);
     let stages = children(&org, "OpportunityHistory", deal["Id"].as_str().unwrap(), "StageName");
-    assert_eq!(stages, ["Demo", "Offer", "Closed Won", "Closed Won"]);
+    assert_eq!(stages, ["Demo", "Offer", "Closed Won"]);
     assert_eq!(first("Task")["TaskSubtype"], "Call");
     assert_eq!(first("Task")["CompletedDateTime"], "2026-01-05T09:00:00.000+0000");
     assert_eq!(first("Event")["WhoId"], first("Lead")["ConvertedContactId"]);
