@@ -321,7 +321,7 @@ with section("bulk queries"), Simulator("--contacts", "2500") as simulator:
 
 FAULTS = """
 [limits]
-daily = 6
+daily = 7
 page_rows = 10
 [auth]
 token_requests = 4
@@ -354,14 +354,19 @@ with section("what goes wrong"), Simulator("--contacts", "50", faults=FAULTS) as
         "INVALID_QUERY_LOCATOR",
     )
     sf.limits()
+    ended = sf.session_id
+    equal("the client opens another session when one ends", sf.query(query)["totalSize"], 50)
+    check("and goes on with its token", sf.session_id != ended, ended)
+    stale = Salesforce(
+        session=simulator.session, version=VERSION, session_id=ended, instance_url=simulator.url
+    )
     refuses(
-        "a session that ended is an error",
+        "a session that ended is an error to those who cannot",
         SalesforceExpiredSession,
-        lambda: sf.query(query),
+        lambda: stale.query(query),
         "INVALID_SESSION_ID",
         401,
     )
-    sf = simulator.log_in()
     refuses(
         "a job that failed is an error",
         SalesforceOperationError,
@@ -375,7 +380,7 @@ with section("what goes wrong"), Simulator("--contacts", "50", faults=FAULTS) as
         403,
     )
     usage = simulator.adapter.last.headers["Sforce-Limit-Info"]
-    equal("the usage is told", usage, "api-usage=6/6")
+    equal("the usage is told", usage, "api-usage=7/7")
 
 with section("the invented company"), Simulator("--as-of", "2026-11-23T12:00:00Z") as simulator:
     sf = simulator.log_in()

@@ -268,7 +268,7 @@ impl Replay<'_> {
             ("ActivityDate", json!(at.date().to_string())),
         ];
         let lead = self.company.deals[activity.deal].lead;
-        match lead.filter(|_| number % ON_CONTACT_ONLY == 0) {
+        match lead.filter(|_| number.is_multiple_of(ON_CONTACT_ONLY)) {
             Some(lead) => fields.push(("WhoId", json!(self.contacts[lead]))),
             None => fields.push(("WhatId", json!(self.deals[activity.deal]))),
         }

@@ -66,6 +66,16 @@ fn stage(told: &str) -> &str {
     }
 }
 
+/// The stage that an opportunity has come to; empty where none is told.
+fn last_stage<'a>(row: Row<'a>) -> Result<&'a str, String> {
+    match row.cell("outcome").to_lowercase().as_str() {
+        "won" => Ok(WON),
+        "lost" => Ok(LOST),
+        "" | "open" => Ok(stage(row.cell("stage"))),
+        other => Err(row.wrong(&format!("outcome {other:?} is none of open, won, lost"))),
+    }
+}
+
 fn id(key: Option<&Key>) -> Value {
     key.map_or(Value::Null, |key| Value::from(key.text()))
 }
@@ -258,14 +268,7 @@ impl<'a> Filler<'a> {
         let created = row.time("created_at", zone)?;
         let closed = row.time("closed_at", zone)?;
         let expected = row.time("expected_close", zone)?;
-        let last = match row.cell("outcome").to_lowercase().as_str() {
-            "won" => WON,
-            "lost" => LOST,
-            "" | "open" => stage(row.cell("stage")),
-            other => {
-                return Err(row.wrong(&format!("outcome {other:?} is none of open, won, lost")));
-            }
-        };
+        let last = last_stage(row)?;
         let first_change = stages.first().map(|change| change.0);
         let born = created.or(first_change).unwrap_or_else(|| latest(&[closed]));
         let told_first = stages.first().map_or(last, |change| stage(change.1.cell("from")));
