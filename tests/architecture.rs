@@ -142,6 +142,11 @@ fn the_core_knows_no_time_no_network_no_database_and_no_log() {
         "src/sources/window.rs",
         "src/sources/hubspot/map.rs",
         "src/sources/hubspot/cursor.rs",
+        "src/sources/pipedrive/cursor.rs",
+        "src/sources/pipedrive/map.rs",
+        "src/sources/salesforce/cursor.rs",
+        "src/sources/salesforce/map.rs",
+        "src/sources/salesforce/soql.rs",
         "src/sources/tryton/map.rs",
         "src/outbox/policy.rs",
     ];

@@ -8,6 +8,7 @@ import contextlib
 import csv
 import datetime
 import io
+import json
 import pathlib
 import socket
 import subprocess
@@ -393,6 +394,91 @@ with section("the invented company"), Simulator("--as-of", "2026-11-23T12:00:00Z
     )["totalSize"] == 3)
     owners = sf.query_all("SELECT Owner.Name FROM Opportunity")["records"]
     check("owners have names", "Ada Okafor" in {row["Owner"]["Name"] for row in owners})
+
+# --- what the client wrote, as paceline reads it ----------------------------------------------------
+
+class Paceline:
+    """The binary with a database of its own against a simulator."""
+
+    def __init__(self, url, name, login):
+        self.folder = WORK / name
+        self.folder.mkdir()
+        (self.folder / "secret").write_text("secret\n")
+        (self.folder / "paceline.toml").write_text(
+            '[company]\nname = "Test"\ntime_zone = "UTC"\ncurrency = "USD"\n'
+            '[database]\nurl = "sqlite://paceline.db"\n'
+            '[handoff]\nsince = "2026-01-01"\nfirst_touch_within = "4 business hours"\n'
+            f'[source.crm]\nkind = "salesforce"\nbase_url = "{url}"\nclient_id = "key"\n'
+            f'rate_limit = "none"\n{login}')
+
+    def ask(self, *arguments):
+        command = [PACELINE, "--quiet", "--format", "json", "--config", "paceline.toml"]
+        done = subprocess.run([*command, *arguments], cwd=self.folder, capture_output=True,
+                              text=True, timeout=60, env={"PATH": "/bin"})
+        if done.returncode != 0:
+            raise AssertionError(f"{arguments} ended with {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def rate(self, one, other):
+        total = self.ask("rates", "--from", one, "--to", other)["total"]
+        return total["converted"], total["entered"]
+
+
+SECRET = 'client_secret = { file = "secret" }\n'
+
+with section("what the client wrote, as paceline reads it"), Simulator("--contacts", "3") as simulator:
+    sf = simulator.log_in()
+    paceline = Paceline(simulator.url, "written", SECRET)
+    sync = paceline.ask("sync")
+    equal("paceline reads the company without a fault",
+          (sync["failed"], sync["sources"][0]["faults"]), ([], 0))
+    user = sf.query("SELECT Id FROM User")["records"][0]["Id"]
+    deals = [
+        sf.Opportunity.create({
+            "Name": f"Deal {n}", "StageName": "Prospecting", "CloseDate": "2026-12-18",
+            "Amount": 1000, "OwnerId": user})["id"]
+        for n in range(3)]
+    sf.Opportunity.update(deals[0], {"StageName": "Closed Won"})
+    sf.Opportunity.update(deals[1], {"StageName": "Closed Lost"})
+    sf.Task.create({"WhatId": deals[2], "TaskSubtype": "Call", "Status": "Completed",
+                    "OwnerId": user, "Subject": "Call"})
+    person = sf.Contact.create({"LastName": "Invented"})["id"]
+    sf.OpportunityContactRole.create({"OpportunityId": deals[1], "ContactId": person})
+    sf.Task.create({"WhoId": person, "TaskSubtype": "Email", "Status": "Completed",
+                    "OwnerId": user, "Subject": "Mail"})
+    campaign = sf.Campaign.create({"Name": "Racks"})["id"]
+    lead = sf.query("SELECT Id FROM Lead LIMIT 1")["records"][0]["Id"]
+    sf.CampaignMember.create({"CampaignId": campaign, "LeadId": lead})
+    paceline.ask("sync")
+    equal("a win of three", paceline.rate("opportunity", "won"), (1, 3))
+    verdicts = {row["opportunity"]: row["verdict"] for row in paceline.ask("followups")["rows"]}
+    equal("a call on the deal and a mail to its contact are follow-up",
+          (verdicts[deals[1]], verdicts[deals[2]]), ("in_time", "in_time"))
+    by = paceline.ask("rates", "--from", "lead", "--to", "opportunity", "--by", "campaign")
+    check("the lead's campaign is the one that it joined",
+          any(campaign in json.dumps(row) for row in by["rows"]), by)
+    sf.Opportunity.delete(deals[1])
+    paceline.ask("sync")
+    equal("a deletion is seen", paceline.rate("opportunity", "won"), (1, 2))
+    found = subprocess.run([PACELINE, "--config", "paceline.toml", "check"], cwd=paceline.folder,
+                           capture_output=True, text=True, timeout=60, env={"PATH": "/bin"}).stdout
+    check("check speaks with the company", "the app reads 8 of 8 kinds" in found, found)
+
+with section("paceline signs its assertion as the vendor checks it"):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    forms = {"pkcs8": serialization.PrivateFormat.PKCS8,
+             "pkcs1": serialization.PrivateFormat.TraditionalOpenSSL}
+    faults = f'[auth]\nclient_id = "key"\npublic_key = """{public}"""\n'
+    with Simulator("--contacts", "7", faults=faults) as simulator:
+        for name, form in forms.items():
+            login = 'username = "u@example.test"\nprivate_key = { file = "key.pem" }\n'
+            paceline = Paceline(simulator.url, name, login)
+            (paceline.folder / "key.pem").write_bytes(key.private_bytes(
+                serialization.Encoding.PEM, form, serialization.NoEncryption()))
+            equal(f"a key as {name} reads the company",
+                  paceline.ask("sync")["sources"][0]["read"] >= 7, True)
 
 equal("nothing else was called", strangers, [])
 print(f"{passed} passed, {failed} failed")

@@ -9,7 +9,7 @@ use account::{Account, contact, deal, properties};
 use jiff::ToSpan;
 use paceline::simulate::hubspot::{Faults, Object, Portal, generated};
 use paceline::sync::Full;
-use support::{dump, instant, rollups};
+use support::{assert_same, dump, instant, rollups};
 
 /// A small account with something of everything.
 fn portal() -> Portal {
@@ -69,16 +69,6 @@ async fn state(account: &Account) -> Vec<String> {
     let mut state = dump(&account.store).await;
     state.extend(rollups(&account.store).await);
     state
-}
-
-fn assert_same(actual: &[String], expected: &[String], what: &str) {
-    assert_eq!(actual.len(), expected.len(), "{what}");
-    for (actual, expected) in actual.iter().zip(expected) {
-        let differs = actual.bytes().zip(expected.bytes()).position(|(a, b)| a != b);
-        let from = differs.unwrap_or(0).saturating_sub(80);
-        let shown = |text: &str| text.chars().skip(from).take(240).collect::<String>();
-        assert!(actual == expected, "{what}: {}\nand not\n{}", shown(actual), shown(expected));
-    }
 }
 
 /// Faults that pass: each hits several operations, in the first load and in the increment.

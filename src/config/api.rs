@@ -59,6 +59,62 @@ pub struct Tryton {
     pub rate_limit: RateLimit,
 }
 
+/// `kind = "salesforce"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Salesforce {
+    /// The address of My Domain.
+    pub base_url: String,
+    /// The consumer key of the app.
+    pub client_id: Secret,
+    /// How the app proves who it is.
+    pub login: Login,
+    /// The number of the API's version, like `67.0`.
+    pub api_version: String,
+    /// Whether campaign memberships are read as touches, for attribution.
+    pub touches: bool,
+    /// Of the requests that a day allows the whole company, the share that is ours.
+    pub daily_share: f64,
+    /// How fast it may ask.
+    pub rate_limit: RateLimit,
+    /// Field names that replace the usual ones.
+    pub fields: FieldNames,
+    /// The attributes whose values are kept; of others only that there is one.
+    pub values_of: BTreeSet<String>,
+}
+
+/// `kind = "pipedrive"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipedrive {
+    /// The address of the company, or the one that serves all.
+    pub base_url: String,
+    /// An administrator's API token.
+    pub token: Secret,
+    /// Of the tokens that a day allows the whole company, the share that is ours.
+    pub daily_share: f64,
+    /// How fast it may ask.
+    pub rate_limit: RateLimit,
+    /// Field names that replace the usual ones.
+    pub fields: FieldNames,
+    /// The attributes whose values are kept; of others only that there is one.
+    pub values_of: BTreeSet<String>,
+}
+
+/// How an app proves who it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Login {
+    /// Client credentials.
+    ClientSecret(Secret),
+    /// A JWT that is signed for a user.
+    Key {
+        /// The user.
+        username: String,
+        /// The private key, as PEM.
+        private_key: Secret,
+        /// Who the assertion is for; `base_url` when absent.
+        audience: Option<String>,
+    },
+}
+
 /// Reads the keys of a Tryton source.
 pub fn read_tryton(table: &Reader<'_>) -> Option<Tryton> {
     let base_url =
@@ -80,6 +136,82 @@ pub fn read_tryton(table: &Reader<'_>) -> Option<Tryton> {
         password: password?,
         rate_limit,
     })
+}
+
+/// The version of summer 2026; each is supported for at least three years.
+const SALESFORCE_VERSION: &str = "67.0";
+/// Other integrations live from the same budget.
+const DAILY_SHARE: f64 = 0.5;
+
+/// Reads the keys of a Salesforce source.
+pub fn read_salesforce(table: &Reader<'_>) -> Option<Salesforce> {
+    let example = "base_url = \"https://yourdomain.my.salesforce.com\"";
+    let base_url = table.required("base_url", example, base_url(table));
+    let client_id = table.text_or_secret("client_id");
+    let client_id = table.required("client_id", "client_id = \"the consumer key\"", client_id);
+    let login = salesforce_login(table);
+    let api_version = table.parsed("api_version", "a version like \"67.0\"", |text| {
+        let number = text.trim_start_matches('v');
+        let whole = number.strip_suffix(".0").unwrap_or(number);
+        whole.parse::<u16>().ok().map(|whole| format!("{whole}.0"))
+    });
+    let touches = table.flag("touches").unwrap_or(false);
+    let daily_share = daily_share(table);
+    let rate_limit = rate_limit(table);
+    let fields = field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity]);
+    Some(Salesforce {
+        base_url: base_url?,
+        client_id: client_id?,
+        login: login?,
+        api_version: api_version.unwrap_or_else(|| SALESFORCE_VERSION.into()),
+        touches,
+        daily_share,
+        rate_limit,
+        fields,
+        values_of: BTreeSet::new(),
+    })
+}
+
+/// Pipedrive has one address for all accounts, beside those of the companies.
+const PIPEDRIVE_URL: &str = "https://api.pipedrive.com";
+
+/// Reads the keys of a Pipedrive source.
+pub fn read_pipedrive(table: &Reader<'_>) -> Option<Pipedrive> {
+    let base_url = base_url(table).unwrap_or_else(|| PIPEDRIVE_URL.into());
+    let token =
+        table.required("token", "token = { env = \"PIPEDRIVE_TOKEN\" }", table.secret("token"));
+    let (daily_share, rate_limit) = (daily_share(table), rate_limit(table));
+    let fields = field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity]);
+    let values_of = BTreeSet::new();
+    Some(Pipedrive { base_url, token: token?, daily_share, rate_limit, fields, values_of })
+}
+
+/// `daily_share = 0.5`
+fn daily_share(table: &Reader<'_>) -> f64 {
+    let share = table.parsed("daily_share", "a share like 0.5", |text| {
+        text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0)
+    });
+    share.unwrap_or(DAILY_SHARE)
+}
+
+/// `client_secret`, or `username` and `private_key`.
+fn salesforce_login(table: &Reader<'_>) -> Option<Login> {
+    let (secret, private_key) = (table.secret("client_secret"), table.secret("private_key"));
+    let (username, audience) = (table.text("username"), table.text("audience"));
+    match (table.has("client_secret"), table.has("private_key")) {
+        (true, false) => secret.map(Login::ClientSecret),
+        (false, true) => {
+            let example = "username = \"integration@example.com\"";
+            let username = table.required("username", example, username)?;
+            private_key.map(|private_key| Login::Key { username, private_key, audience })
+        }
+        _ => {
+            let mend = "write `client_secret = { file = \"…\" }` (client credentials), or `username` \
+                        and `private_key = { file = \"…\" }` (JWT bearer)";
+            table.problem("client_secret", "one way of logging in is needed, and only one", mend);
+            None
+        }
+    }
 }
 
 /// HubSpot has one address for all accounts.

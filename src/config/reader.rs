@@ -160,6 +160,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A text that is no secret in itself, or where it is to be had.
+    pub fn text_or_secret(&self, key: &'static str) -> Option<Secret> {
+        if self.is_table(key) {
+            return self.secret(key);
+        }
+        let place = self.place(key);
+        self.text(key).map(|text| Secret::given(text, place))
+    }
+
     /// A table below this one.
     pub fn table(&self, key: &'static str) -> Option<Reader<'a>> {
         let value = self.value(key)?;

@@ -20,6 +20,8 @@ enum Origin {
     Env(String),
     /// A file of that name in systemd's folder of credentials.
     Credential(String),
+    /// It is no secret in itself and stands in the configuration.
+    Given(String),
 }
 
 /// A secret that is not to be had. The message names the place, never the value.
@@ -46,6 +48,11 @@ impl Secret {
         Secret { origin: Origin::Credential(name), place }
     }
 
+    /// A name that a secret goes with, and that stands in the configuration.
+    pub fn given(text: String, place: String) -> Secret {
+        Secret { origin: Origin::Given(text), place }
+    }
+
     /// The value. A file's trailing newline is cut.
     ///
     /// # Errors
@@ -68,6 +75,7 @@ impl Secret {
                 })?;
                 read(&Path::new(&folder).join(name))?
             }
+            Origin::Given(text) => text.clone(),
             Origin::Env(name) => std::env::var(name)
                 .map_err(|_| error(format!("the environment variable {name} is not set")))?,
         };
@@ -86,6 +94,7 @@ impl fmt::Debug for Secret {
             Origin::File(path) => write!(f, "Secret(file {})", path.display()),
             Origin::Env(name) => write!(f, "Secret(env {name})"),
             Origin::Credential(name) => write!(f, "Secret(credential {name})"),
+            Origin::Given(_) => write!(f, "Secret(given)"),
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     Network,
-    api::{HubSpot, Tryton, read_hubspot, read_tryton},
+    api::{self, HubSpot, Pipedrive, Salesforce, Tryton},
     problem::Problem,
     reader::{Entry, Reader},
     span, warn_of_key,
@@ -18,7 +18,7 @@ use crate::domain::{
 };
 
 /// The kinds of source that this version has.
-pub const KINDS: [&str; 3] = ["csv", "hubspot", "tryton"];
+pub const KINDS: [&str; 5] = ["csv", "hubspot", "pipedrive", "salesforce", "tryton"];
 
 /// Before the name of an attribute, where fields are named.
 pub const ATTRIBUTE_PREFIX: &str = "attributes.";
@@ -45,6 +45,10 @@ pub enum Kind {
     Csv(Csv),
     /// HubSpot's API.
     HubSpot(HubSpot),
+    /// Pipedrive's API.
+    Pipedrive(Pipedrive),
+    /// Salesforce's API.
+    Salesforce(Salesforce),
     /// A Tryton database.
     Tryton(Tryton),
 }
@@ -113,6 +117,8 @@ impl Source {
                 }
             }
             Kind::HubSpot(hubspot) => hubspot.values_of.clone_from(asked),
+            Kind::Pipedrive(pipedrive) => pipedrive.values_of.clone_from(asked),
+            Kind::Salesforce(salesforce) => salesforce.values_of.clone_from(asked),
             Kind::Tryton(_) => {}
         }
     }
@@ -132,8 +138,10 @@ pub fn read(
         let kind = table.required("kind", "kind = \"csv\"", kind);
         let kind = match kind.as_deref() {
             Some("csv") => Some(Kind::Csv(read_csv(&table, warnings))),
-            Some("hubspot") => read_hubspot(&table).map(Kind::HubSpot),
-            Some("tryton") => read_tryton(&table).map(Kind::Tryton),
+            Some("hubspot") => api::read_hubspot(&table).map(Kind::HubSpot),
+            Some("pipedrive") => api::read_pipedrive(&table).map(Kind::Pipedrive),
+            Some("salesforce") => api::read_salesforce(&table).map(Kind::Salesforce),
+            Some("tryton") => api::read_tryton(&table).map(Kind::Tryton),
             Some(other) => {
                 table.problem(
                     "kind",

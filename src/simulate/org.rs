@@ -61,7 +61,7 @@ impl Company {
             contacts: vec![String::new(); self.leads.len()],
             deals: vec![String::new(); self.deals.len()],
         };
-        replay.begin();
+        replay.opening();
         for (at, happening) in &happenings {
             replay.happens(*at, happening);
         }
@@ -110,7 +110,7 @@ impl Deal {
 }
 
 impl Replay<'_> {
-    fn begin(&mut self) {
+    fn opening(&mut self) {
         let open = [FIRST_STAGE, "discovery", "proposal", "negotiation"];
         let mut stages: Vec<_> = open.iter().map(|name| (*name, 40.0, false, false)).collect();
         stages.extend([(WON, 100.0, true, true), (LOST, 0.0, true, false)]);

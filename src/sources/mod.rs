@@ -5,6 +5,8 @@
 pub mod csv;
 pub mod http;
 pub mod hubspot;
+pub mod pipedrive;
+pub mod salesforce;
 pub mod tryton;
 mod value;
 mod window;
@@ -290,6 +292,12 @@ pub fn open_in(
         Kind::Csv(csv) => Box::new(csv::CsvSource::new(name, csv.clone(), zone.clone())),
         Kind::HubSpot(hubspot) => {
             Box::new(hubspot::HubSpot::new(name, hubspot.clone(), environment, place))
+        }
+        Kind::Pipedrive(pipedrive) => {
+            Box::new(pipedrive::Pipedrive::new(name, pipedrive.clone(), environment, place))
+        }
+        Kind::Salesforce(salesforce) => {
+            Box::new(salesforce::Salesforce::new(name, salesforce.clone(), environment, place))
         }
         Kind::Tryton(tryton) => Box::new(tryton::Tryton::new(tryton.clone(), environment, place)),
     }

@@ -111,7 +111,7 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
         Writer::new(sync.store, sync.name, started, sync.zone, cursors.is_empty()).await?;
     let (sender, pages) = mpsc::channel(PAGES_AHEAD_MAX);
     let mut waiting = Vec::new();
-    if sync.source.provides(Object::ActivityLink, "activity") {
+    if sync.source.provides(Object::ContactRole, "lead") {
         let found = sync.store.waiting_hand_offs(sync.name, started).await?;
         // The source knows nobody by the name of somebody who is forgotten.
         let known = |lead: Option<String>| lead.filter(|lead| !forget::is_pseudonym(lead));

@@ -113,3 +113,14 @@ pub async fn change_log(store: &Store) -> String {
     let end = Timestamp::from_second(32_503_680_000).unwrap();
     format!("{:?}", store.facts_known_at(end).await.unwrap())
 }
+
+/// Two stores are the same; where they are not, shows where.
+pub fn assert_same(actual: &[String], expected: &[String], what: &str) {
+    assert_eq!(actual.len(), expected.len(), "{what}");
+    for (actual, expected) in actual.iter().zip(expected) {
+        let differs = actual.bytes().zip(expected.bytes()).position(|(a, b)| a != b);
+        let from = differs.unwrap_or(0).saturating_sub(80);
+        let shown = |text: &str| text.chars().skip(from).take(240).collect::<String>();
+        assert!(actual == expected, "{what}: {}\nand not\n{}", shown(actual), shown(expected));
+    }
+}

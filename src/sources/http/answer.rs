@@ -25,7 +25,7 @@ impl Answer {
     pub fn described(&self) -> String {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         format!(
-            "HTTP {} with {} bytes of {}, which is not the JSON that was asked for",
+            "HTTP {} with {} bytes of {}, which is not what was asked for",
             self.status,
             self.body.len(),
             kind.unwrap_or("no stated type")
@@ -101,6 +101,8 @@ pub(super) enum Trouble {
     TooLarge(usize),
     #[error("{0}")]
     NoSecret(String),
+    #[error("{0}")]
+    NoToken(String),
 }
 
 impl Trouble {
@@ -112,7 +114,7 @@ impl Trouble {
     pub fn tries_max(&self, usual: u32, slow: u32) -> u32 {
         match self {
             Trouble::Slow | Trouble::TooLarge(_) => slow,
-            Trouble::Broken(_) | Trouble::NoSecret(_) => usual,
+            Trouble::Broken(_) | Trouble::NoSecret(_) | Trouble::NoToken(_) => usual,
         }
     }
 }

@@ -5,7 +5,9 @@
 //! with that reason and never as a success with fewer rows.
 
 mod answer;
+mod grant;
 mod pacer;
+mod spent;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +18,15 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, Head
 use serde::de::DeserializeOwned;
 
 use super::SourceError;
-use crate::clock::Timer;
+use crate::clock::{Clock, Timer};
 use crate::config::secret::Secret;
 use crate::net;
 pub use answer::{Answer, Meaning, Vendor, retry_after_ms};
 use answer::{Trouble, read_body};
+use grant::Refusal;
+pub use grant::{Grant, Proof};
 pub use pacer::{DaySpent, Lane, Pacer, Quota, Rate};
+pub use spent::{SPENT, Spent};
 
 /// Tries of one request before the run gives up.
 const TRIES_MAX: u32 = 6;
@@ -33,6 +38,7 @@ const SLOW_TRIES_MAX: u32 = 3;
 const BACKOFF_MS: i64 = 1_000;
 /// The longest such wait.
 const BACKOFF_MS_MAX: i64 = 20_000;
+const DAY_SPENT: &str = "today's quota of requests, or our share of it, is spent";
 /// A longer wait than this is not sat out: the run ends, and the next one goes on.
 pub const WAIT_MS_MAX: i64 = 60_000;
 
@@ -41,6 +47,8 @@ pub const WAIT_MS_MAX: i64 = 60_000;
 pub struct Environment {
     /// How waiting is done.
     pub timer: Timer,
+    /// The time that assertions are signed at.
+    pub clock: Clock,
     /// How long an exchange may take.
     pub request_timeout: Duration,
     /// How large an answer may be.
@@ -55,6 +63,7 @@ impl Default for Environment {
     fn default() -> Environment {
         Environment {
             timer: Timer::default(),
+            clock: Clock::System,
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 32 * 1024 * 1024,
             ca_file: None,
@@ -68,6 +77,10 @@ pub enum Auth {
     /// `Authorization: Bearer …`, with a secret that is read again when it is refused: whoever runs
     /// the server may renew its file.
     Bearer(Secret),
+    /// A secret as it is, in a header of its own.
+    Header(&'static str, Secret),
+    /// `Authorization: Bearer …`, with a token that is asked for, and again when it is refused.
+    Grant(Grant),
     /// A header value that the vendor hands out, see [`Api::set_session`].
     Session,
 }
@@ -83,15 +96,21 @@ pub struct Request {
     pub query: Vec<(&'static str, String)>,
     /// The body as JSON; a GET where there is none.
     pub body: Option<String>,
+    /// The form in which the answer is wanted.
+    pub accept: &'static str,
     /// The limit that it counts against.
     pub lane: Lane,
+    /// What it costs of a day's budget.
+    pub cost: u64,
 }
 
 impl Request {
     /// A GET.
     pub fn get(operation: impl Into<String>, path: impl Into<String>) -> Request {
         let (operation, path) = (operation.into(), path.into());
-        Request { operation, path, query: Vec::new(), body: None, lane: Lane::General }
+        let accept = "application/json";
+        let (query, body, lane, cost) = (Vec::new(), None, Lane::General, 1);
+        Request { operation, path, query, body, accept, lane, cost }
     }
 
     /// A POST of JSON.
@@ -119,6 +138,8 @@ pub struct Api {
     auth: Auth,
     /// The header value in use.
     credential: Mutex<Option<String>>,
+    /// Held while a token is asked for.
+    asking: tokio::sync::Mutex<()>,
     pacer: Arc<Pacer>,
     environment: Environment,
     /// Where the source stands in the configuration, for messages.
@@ -147,7 +168,10 @@ impl Api {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let pacer = if environment.shared_pacing {
             let whose = match &auth {
-                Auth::Bearer(secret) => secret.reveal().unwrap_or_default(),
+                Auth::Bearer(secret) | Auth::Header(_, secret) => {
+                    secret.reveal().unwrap_or_default()
+                }
+                Auth::Grant(grant) => grant.client_id.reveal().unwrap_or_default(),
                 Auth::Session => String::new(),
             };
             Pacer::shared(
@@ -164,6 +188,7 @@ impl Api {
             vendor,
             auth,
             credential: Mutex::new(None),
+            asking: tokio::sync::Mutex::new(()),
             pacer,
             environment: environment.clone(),
             place: place.to_owned(),
@@ -173,6 +198,26 @@ impl Api {
     /// How many requests were sent to this account so far.
     pub fn requests(&self) -> u64 {
         self.pacer.requests()
+    }
+
+    /// What they cost of the days' budgets.
+    pub fn spent(&self) -> u64 {
+        self.pacer.spent()
+    }
+
+    /// Of a day's budget at most this share is used, what other runs used included.
+    pub fn share(&self, share: f64, spent: &Spent) {
+        self.pacer.share(share, spent.of_day(), spent.daily);
+    }
+
+    /// What a day allows everybody together, as far as an answer told.
+    pub fn daily(&self) -> Option<u64> {
+        self.pacer.daily()
+    }
+
+    /// Waits before a question that came too early is asked again; others go on.
+    pub async fn wait_ms(&self, wait_ms: i64) {
+        self.pacer.wait_ms(wait_ms).await;
     }
 
     /// Uses this header value from now on.
@@ -188,7 +233,7 @@ impl Api {
         self.read(request, |body| serde_json::from_slice(body)).await
     }
 
-    /// Sends a request until it is answered, and reads the answer with `parse`.
+    /// Sends a request until it is answered, and reads the answer's JSON with `parse`.
     ///
     /// # Errors
     /// As [`Api::json`].
@@ -197,17 +242,30 @@ impl Api {
         request: &Request,
         parse: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<T, SourceError> {
+        self.read_answer(request, |answer| parse(&answer.body).map_err(|error| error.to_string()))
+            .await
+    }
+
+    /// As [`Api::read`], with the headers, and for answers that are no JSON.
+    ///
+    /// # Errors
+    /// As [`Api::json`].
+    pub async fn read_answer<T>(
+        &self,
+        request: &Request,
+        parse: impl Fn(&Answer) -> Result<T, String>,
+    ) -> Result<T, SourceError> {
         let mut renewed = false;
         let mut tries = 0;
         loop {
             tries += 1;
             self.pacer
-                .permit(request.lane)
+                .permit(request.lane, request.cost)
                 .await
-                .map_err(|DaySpent| self.later(request, "today's quota of requests is spent"))?;
+                .map_err(|DaySpent| self.later(request, DAY_SPENT))?;
             let (wait_ms, why, tries_max) = match self.exchange(request).await {
-                Ok(answer) => match self.vendor.meaning(&answer) {
-                    Meaning::Usable => match parse(&answer.body) {
+                Ok((answer, credential)) => match self.vendor.meaning(&answer) {
+                    Meaning::Usable => match parse(&answer) {
                         Ok(value) => return Ok(value),
                         Err(error) => {
                             (None, format!("{}: {error}", answer.described()), SLOW_TRIES_MAX)
@@ -215,7 +273,7 @@ impl Api {
                     },
                     Meaning::Again { wait_ms, why } => (wait_ms, why, TRIES_MAX),
                     Meaning::Later { why } => return Err(self.later(request, &why)),
-                    Meaning::Unauthorised { why } if !renewed && self.renew() => {
+                    Meaning::Unauthorised { why } if !renewed && self.renew(credential) => {
                         renewed = true;
                         (Some(0), why, TRIES_MAX)
                     }
@@ -227,6 +285,7 @@ impl Api {
                     Meaning::Gone => return Err(SourceError::NotThere(request.operation.clone())),
                 },
                 Err(Trouble::NoSecret(why)) => return Err(self.no_secret(request, &why)),
+                Err(Trouble::NoToken(why)) => return Err(self.refused(request, why)),
                 Err(trouble) => {
                     (None, trouble.to_string(), trouble.tries_max(BROKEN_TRIES_MAX, SLOW_TRIES_MAX))
                 }
@@ -240,7 +299,8 @@ impl Api {
         }
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Answer, Trouble> {
+    /// Sends a request once; gives the credential that it was sent with too.
+    async fn exchange(&self, request: &Request) -> Result<(Answer, Option<String>), Trouble> {
         let _under_way = self.environment.timer.under_way();
         let url = format!("{}{}", self.base_url, request.path);
         let mut builder = match &request.body {
@@ -252,39 +312,74 @@ impl Api {
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }
-        if let Some(credential) = self.credential()? {
-            builder = builder.header(AUTHORIZATION, credential);
+        let credential = self.credential().await?;
+        if let Some(credential) = &credential {
+            let name = match &self.auth {
+                Auth::Header(name, _) => *name,
+                _ => AUTHORIZATION.as_str(),
+            };
+            builder = builder.header(name, credential);
         }
-        let builder =
-            builder.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "identity");
+        let builder = builder.header(ACCEPT, request.accept).header(ACCEPT_ENCODING, "identity");
         let response = builder.send().await.map_err(Trouble::of)?;
         let status = response.status().as_u16();
         let headers: HeaderMap = response.headers().clone();
         self.pacer.learn(self.vendor.quota(&headers));
         let body = read_body(response, self.environment.body_bytes_max).await?;
-        Ok(Answer { status, headers, body })
+        Ok((Answer { status, headers, body }, credential))
     }
 
-    fn credential(&self) -> Result<Option<String>, Trouble> {
+    async fn credential(&self) -> Result<Option<String>, Trouble> {
+        if let (None, Auth::Grant(grant)) = (self.known_credential()?, &self.auth) {
+            // Those who wait here find the token that the first of them was given.
+            let _one_asks = self.asking.lock().await;
+            if self.known_credential()?.is_none() {
+                self.pacer
+                    .permit(Lane::General, 1)
+                    .await
+                    .map_err(|DaySpent| Trouble::Broken(DAY_SPENT.into()))?;
+                let token = grant.token(&self.client, self.environment.clock.now().as_second());
+                let token = token.await.map_err(|refusal| match refusal {
+                    Refusal::NoSecret(why) => Trouble::NoSecret(why),
+                    Refusal::Refused(why) => Trouble::NoToken(format!("no token: {why}")),
+                    Refusal::Unanswered(why) => Trouble::Broken(format!("ask for a token: {why}")),
+                })?;
+                self.set_session(format!("Bearer {token}"));
+            }
+        }
+        self.known_credential()
+    }
+
+    /// The credential in use; a secret is read where there is none.
+    fn known_credential(&self) -> Result<Option<String>, Trouble> {
         let mut credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (None, Auth::Bearer(secret)) = (credential.as_ref(), &self.auth) {
+        let (secret, scheme) = match &self.auth {
+            Auth::Bearer(secret) => (secret, "Bearer "),
+            Auth::Header(_, secret) => (secret, ""),
+            Auth::Grant(_) | Auth::Session => return Ok(credential.clone()),
+        };
+        if credential.is_none() {
             let token = secret.reveal().map_err(|error| Trouble::NoSecret(error.to_string()))?;
-            *credential = Some(format!("Bearer {}", token.trim()));
+            *credential = Some(format!("{scheme}{}", token.trim()));
         }
         Ok(credential.clone())
     }
 
-    /// Reads the secret again. A session is renewed by its vendor's own code.
-    fn renew(&self) -> bool {
-        let bearer = matches!(self.auth, Auth::Bearer(_));
-        if bearer {
-            *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Forgets the credential that was refused, unless another request did so already. A session is
+    /// renewed by its vendor's own code.
+    fn renew(&self, refused: Option<String>) -> bool {
+        let own = !matches!(self.auth, Auth::Session);
+        if own {
+            let mut held = self.credential.lock().unwrap_or_else(PoisonError::into_inner);
+            if *held == refused {
+                *held = None;
+            }
         }
-        bearer
+        own
     }
 
     fn refused(&self, request: &Request, why: String) -> SourceError {
-        let key = if matches!(self.auth, Auth::Bearer(_)) { "token" } else { "password" };
+        let key = self.secrets_key();
         SourceError::Unauthorised {
             place: self.place.clone(),
             message: format!("{}: {why}", request.operation),
@@ -296,8 +391,20 @@ impl Api {
         SourceError::At {
             place: self.place.clone(),
             message: format!("{}: {why}", request.operation),
-            mend: "make what `token` points to readable for the daemon's user, and not empty"
-                .into(),
+            mend: format!(
+                "make what `{}` points to readable for the daemon's user, and not empty",
+                self.secrets_key()
+            ),
+        }
+    }
+
+    /// What the secret is called in the configuration.
+    fn secrets_key(&self) -> &'static str {
+        match &self.auth {
+            Auth::Bearer(_) | Auth::Header(..) => "token",
+            Auth::Grant(Grant { proof: Proof::ClientSecret(_), .. }) => "client_secret",
+            Auth::Grant(_) => "private_key",
+            Auth::Session => "password",
         }
     }
 

@@ -18,7 +18,7 @@ pub struct Rate {
 impl Rate {
     /// A little less than is allowed: requests may arrive closer together than they were sent.
     fn with_margin(self) -> Rate {
-        let margin = if self.count > 1 { self.count.div_ceil(20) } else { 0 };
+        let margin = if self.count > 1 { (self.count / 20).max(1) } else { 0 };
         Rate { count: self.count - margin, ..self }
     }
 }
@@ -41,6 +41,8 @@ pub struct Quota {
     pub remaining: Option<u64>,
     /// Requests that are left today.
     pub daily_remaining: Option<u64>,
+    /// What everybody together may use in a day.
+    pub daily: Option<u64>,
 }
 
 /// The pacing of one account. Sources of the same account share it.
@@ -60,6 +62,11 @@ struct State {
     blocked_until_ms: i64,
     day_is_spent: bool,
     requests: u64,
+    /// The share of a day's budget that is ours, and what we used of it in the last day.
+    share: Option<f64>,
+    spent_today: u64,
+    spent: u64,
+    daily: Option<u64>,
 }
 
 /// Today's quota is spent.
@@ -77,6 +84,10 @@ impl Pacer {
             blocked_until_ms: 0,
             day_is_spent: false,
             requests: 0,
+            share: None,
+            spent_today: 0,
+            spent: 0,
+            daily: None,
         };
         Pacer { timer, state: Mutex::new(state) }
     }
@@ -98,17 +109,19 @@ impl Pacer {
     ///
     /// # Errors
     /// When today's quota is spent.
-    pub async fn permit(&self, lane: Lane) -> Result<(), DaySpent> {
+    pub async fn permit(&self, lane: Lane, cost: u64) -> Result<(), DaySpent> {
         loop {
             let until_ms = {
                 let mut state = self.lock();
-                if state.day_is_spent {
+                if state.day_is_spent || state.share_is_spent() {
                     return Err(DaySpent);
                 }
                 let now_ms = self.timer.now_ms();
                 let until_ms = state.free_at_ms(lane, now_ms);
                 if until_ms <= now_ms {
                     state.count(lane, now_ms);
+                    state.spent += cost;
+                    state.spent_today += cost;
                     return Ok(());
                 }
                 until_ms
@@ -134,6 +147,20 @@ impl Pacer {
             state.blocked_until_ms = state.blocked_until_ms.max(until_ms);
         }
         state.day_is_spent |= quota.daily_remaining == Some(0);
+        state.daily = quota.daily.or(state.daily);
+    }
+
+    /// Of what a day allows everybody together, at most this share is ours; so much was used in the last 24
+    /// hours.
+    pub fn share(&self, share: f64, spent_today: u64, daily: Option<u64>) {
+        let mut state = self.lock();
+        (state.share, state.spent_today) = (Some(share), spent_today);
+        state.daily = state.daily.or(daily);
+    }
+
+    /// What a day allows everybody together.
+    pub fn daily(&self) -> Option<u64> {
+        self.lock().daily
     }
 
     /// Sends nothing for a while: an answer said so.
@@ -141,6 +168,11 @@ impl Pacer {
         let until_ms = self.timer.now_ms() + wait_ms;
         let mut state = self.lock();
         state.blocked_until_ms = state.blocked_until_ms.max(until_ms);
+    }
+
+    /// What was used of the days' budgets so far.
+    pub fn spent(&self) -> u64 {
+        self.lock().spent
     }
 
     /// Waits, and lets others go on.
@@ -169,6 +201,11 @@ impl State {
             at_ms = at_ms.max(window_free_at_ms(&mut self.searched, rate, now_ms));
         }
         at_ms
+    }
+
+    fn share_is_spent(&self) -> bool {
+        let ours = self.share.zip(self.daily).map(|(share, daily)| share * daily as f64);
+        ours.is_some_and(|ours| self.spent_today as f64 >= ours)
     }
 
     fn count(&mut self, lane: Lane, now_ms: i64) {
@@ -210,7 +247,7 @@ mod tests {
     async fn times(pacer: &Pacer, timer: &Timer, lane: Lane, count: usize) -> Vec<i64> {
         let mut times = Vec::new();
         for _ in 0..count {
-            pacer.permit(lane).await.unwrap();
+            pacer.permit(lane, 1).await.unwrap();
             times.push(timer.now_ms());
         }
         times
@@ -232,15 +269,36 @@ mod tests {
         let timer = Timer::skipping();
         let pacer = Pacer::new(Some(TEN_SECS), None, timer.clone());
         let rate = Some(Rate { count: 20, window_ms: 10_000 });
-        pacer.learn(Quota { rate, remaining: Some(7), daily_remaining: Some(9) });
+        pacer.learn(Quota {
+            rate,
+            remaining: Some(7),
+            daily_remaining: Some(9),
+            ..Quota::default()
+        });
         let sent = times(&pacer, &timer, Lane::General, 60).await;
         assert_eq!(densest(&sent, 10_000), 19);
-        pacer.learn(Quota { rate, remaining: Some(0), daily_remaining: Some(9) });
+        pacer.learn(Quota {
+            rate,
+            remaining: Some(0),
+            daily_remaining: Some(9),
+            ..Quota::default()
+        });
         let before_ms = timer.now_ms();
-        pacer.permit(Lane::General).await.unwrap();
+        pacer.permit(Lane::General, 1).await.unwrap();
         assert!(timer.now_ms() >= before_ms + 10_000, "somebody else filled the window");
         pacer.learn(Quota { daily_remaining: Some(0), ..Quota::default() });
-        assert_eq!(pacer.permit(Lane::General).await, Err(DaySpent));
+        assert_eq!(pacer.permit(Lane::General, 1).await, Err(DaySpent));
+    }
+
+    #[tokio::test]
+    async fn of_a_days_requests_only_our_share_is_used() {
+        let pacer = Pacer::new(Some(TEN_SECS), None, Timer::skipping());
+        pacer.share(0.5, 40, None);
+        pacer.learn(Quota { daily: Some(100), ..Quota::default() });
+        for _ in 0..10 {
+            pacer.permit(Lane::General, 1).await.unwrap();
+        }
+        assert_eq!(pacer.permit(Lane::General, 1).await, Err(DaySpent));
     }
 
     #[tokio::test]
@@ -250,7 +308,7 @@ mod tests {
         times(&pacer, &timer, Lane::Search, 10_000).await;
         assert_eq!(timer.now_ms(), 0);
         pacer.block_ms(3_000);
-        pacer.permit(Lane::General).await.unwrap();
+        pacer.permit(Lane::General, 1).await.unwrap();
         assert_eq!(timer.now_ms(), 3_000);
     }
 }

@@ -66,6 +66,7 @@ impl Vendor for HubSpotVendor {
             rate: rate(),
             remaining: number("x-hubspot-ratelimit-remaining"),
             daily_remaining: number("x-hubspot-ratelimit-daily-remaining"),
+            daily: None,
         }
     }
 }

@@ -171,6 +171,7 @@ impl Weeks {
         let store = Store::open(&settings.database).await.unwrap();
         let environment = Environment {
             timer: Timer::skipping(),
+            clock: Clock::default(),
             request_timeout: Duration::from_millis(2_000),
             body_bytes_max: 1 << 20,
             ca_file: None,

@@ -1,0 +1,326 @@
+//! A row of Salesforce as canonical records: pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::kind::{Fields, OPTED_OUT};
+use super::soql::{moment, stamp};
+use super::wire::Row;
+use crate::domain::record::{FieldKind, PRESENT};
+use crate::domain::{Fault, Moment, Object, Record};
+use crate::sources::Gone;
+use crate::sources::value::{of_kind, shown};
+
+/// Prefixes of ids: what a task or an event is about.
+const OPPORTUNITY_PREFIX: &str = "006";
+const LEAD_PREFIX: &str = "00Q";
+const CONTACT_PREFIX: &str = "003";
+/// And who owned an opportunity.
+const OWNER_PREFIXES: [&str; 2] = ["005", "00G"];
+
+/// The stages of the company: name -> how an opportunity in it stands.
+pub type Stages = BTreeMap<String, &'static str>;
+
+/// What mapping needs to know beside the row.
+#[derive(Clone, Debug)]
+pub struct Mapper {
+    /// The source's key in the configuration.
+    pub source: String,
+    /// Where canonical fields come from.
+    pub fields: Fields,
+    /// The address of records, for links.
+    pub base_url: String,
+    /// The stages that there are.
+    pub stages: Stages,
+}
+
+/// The end of a record, if it has come: deleted, or merged into another one.
+pub fn end(row: &Row) -> Option<Gone> {
+    row.is("IsDeleted").then(|| Gone {
+        id: row.id().to_owned(),
+        at: row.get("SystemModstamp").and_then(stamp),
+        into: row.get("MasterRecordId").map(str::to_owned),
+    })
+}
+
+impl Mapper {
+    /// A lead, and what is wrong with it. Its campaign is the first that it joined, where no field tells it.
+    pub fn lead(&self, row: &Row, campaign: Option<&str>, faults: &mut Vec<Fault>) -> Record {
+        let mut record = Record::empty(Object::Lead, row.id());
+        self.fill(&mut record, &self.fields.lead, row, faults);
+        if self.fields.lead_campaign_is_first_joined() {
+            record.set("campaign", campaign.map(str::to_owned));
+        }
+        self.check_entry(&record, faults);
+        record
+    }
+
+    /// An opportunity, and what is wrong with it.
+    pub fn opportunity(&self, row: &Row, lead: Option<&str>, faults: &mut Vec<Fault>) -> Record {
+        let mut record = Record::empty(Object::Opportunity, row.id());
+        self.fill(&mut record, &self.fields.opportunity, row, faults);
+        let outcome = self.outcome(row, &record, faults);
+        if outcome == "open" {
+            record.set("closed_at", None);
+        }
+        record.set("outcome", Some(outcome.to_owned()));
+        record.set("lead", lead.map(str::to_owned));
+        record.set("url", Some(format!("{}/{}", self.base_url, row.id())));
+        let attributes = self.fields.attributes.iter().filter_map(|(name, field, keep)| {
+            let value = row.get(field).map(str::trim).filter(|value| !value.is_empty())?;
+            Some((name.as_str(), if *keep { value } else { PRESENT }.to_owned()))
+        });
+        record.set_attributes(&attributes.collect());
+        self.check_entry(&record, faults);
+        record
+    }
+
+    /// A deal that is closed was not closed in the future, whatever close date somebody left standing: it was when
+    /// it came into its last stage.
+    pub fn close_in_the_past(
+        &self,
+        record: &mut Record,
+        stages: &[Record],
+        now: Timestamp,
+        faults: &mut Vec<Fault>,
+    ) {
+        let is_ahead = record.moment("closed_at").is_some_and(|moment| match moment {
+            // No zone is further ahead than fourteen hours.
+            Moment::Day(day) => {
+                let begins = day.to_zoned(TimeZone::UTC).map(|begins| begins.timestamp());
+                begins
+                    .is_ok_and(|begins| begins.duration_since(now) > SignedDuration::from_hours(14))
+            }
+            Moment::Instant(at) => at > now,
+        });
+        if !is_ahead {
+            return;
+        }
+        let last = stages.iter().filter_map(|change| change.get("at")).max();
+        let detail = "closed with a close date in the future: the time of its last stage is taken";
+        faults.push(self.fault(record, "close_date_ahead", detail.to_owned()));
+        record.set("closed_at", last.map(str::to_owned).or_else(|| Some(now.to_string())));
+    }
+
+    /// How an opportunity stands: by its own fields, else by its stage.
+    fn outcome(&self, row: &Row, record: &Record, faults: &mut Vec<Fault>) -> &'static str {
+        let stage = row.get("StageName").unwrap_or_default();
+        let known = self.stages.get(stage).copied();
+        if known.is_none() && !stage.is_empty() && !self.stages.is_empty() {
+            let detail = format!(
+                "stage `{}` is none of the company's any more; the opportunity keeps its outcome",
+                shown(stage)
+            );
+            faults.push(self.fault(record, "unknown_stage", detail));
+        }
+        match (row.get("IsWon"), row.get("IsClosed")) {
+            (Some("true"), _) => "won",
+            (_, Some("true")) => "lost",
+            (_, Some(_)) => "open",
+            _ => known.unwrap_or("open"),
+        }
+    }
+
+    /// Fills the fields that come from the vendor's.
+    fn fill(
+        &self,
+        record: &mut Record,
+        names: &[Option<String>],
+        row: &Row,
+        faults: &mut Vec<Fault>,
+    ) {
+        for (index, (field, kind)) in record.object.fields().iter().enumerate() {
+            let Some(name) = &names[index] else { continue };
+            let Some(value) = row.get(name) else { continue };
+            let value = match value.trim() {
+                "true" if name == OPTED_OUT => "false",
+                "false" if name == OPTED_OUT => "true",
+                _ => value,
+            };
+            let canonical = match kind {
+                FieldKind::Text => Ok(Some(value.to_owned())),
+                kind => of_kind(value.trim(), *kind, moment),
+            };
+            match canonical {
+                Ok(canonical) => record.values[index] = canonical,
+                Err((kind, detail)) => {
+                    faults.push(self.fault(record, kind, format!("{field}: {detail}")));
+                }
+            }
+        }
+    }
+
+    fn check_entry(&self, record: &Record, faults: &mut Vec<Fault>) {
+        if record.get("created_at").is_none() {
+            let detail = "created_at is unknown: it enters no cohort".to_owned();
+            faults.push(self.fault(record, "no_entry_date", detail));
+        }
+    }
+
+    fn fault(&self, record: &Record, kind: &str, detail: String) -> Fault {
+        Fault {
+            source: self.source.clone(),
+            origin: "salesforce".into(),
+            object: record.object.name().into(),
+            record: record.id.clone(),
+            kind: kind.into(),
+            detail,
+            line: 0,
+        }
+    }
+
+    /// What somebody did by a task, if it is done and about somebody we know. `ListEmail` is a mailing.
+    pub fn task(&self, row: &Row) -> Option<Record> {
+        if !row.is("IsClosed") {
+            return None;
+        }
+        let subtype = row.get("TaskSubtype").unwrap_or_default();
+        let what = match subtype {
+            "Call" => "call",
+            "Email" | "ListEmail" => "email_out",
+            _ => "task_done",
+        };
+        // `ActivityDate` is a day that somebody typed: no clock of hours can rest on it.
+        let at = row.get("CompletedDateTime").or_else(|| row.get("CreatedDate"))?;
+        let mut record = self.activity(row, what, at)?;
+        if subtype == "ListEmail" {
+            record.set("automated", Some("true".to_owned()));
+        }
+        Some(record)
+    }
+
+    /// A meeting. The copies that invited colleagues have of it are not further ones.
+    pub fn event(&self, row: &Row) -> Option<Record> {
+        if row.is("IsChild") {
+            return None;
+        }
+        let at = row.get("StartDateTime").or_else(|| row.get("ActivityDateTime"))?;
+        self.activity(row, "meeting", at)
+    }
+
+    fn activity(&self, row: &Row, what: &str, at: &str) -> Option<Record> {
+        let about = |field: &str, prefixes: &[&str]| {
+            let id = row.get(field)?;
+            prefixes.iter().any(|prefix| id.starts_with(prefix)).then(|| id.to_owned())
+        };
+        let opportunity = about("WhatId", &[OPPORTUNITY_PREFIX]);
+        let lead = about("WhoId", &[LEAD_PREFIX, CONTACT_PREFIX]);
+        if opportunity.is_none() && lead.is_none() {
+            return None;
+        }
+        let mut record = Record::empty(Object::Activity, row.id());
+        record.set("kind", Some(what.to_owned()));
+        record.set("at", Some(moment(at)?));
+        record.set("opportunity", opportunity);
+        record.set("lead", lead);
+        record.set("owner", row.get("OwnerId").map(str::to_owned));
+        record.set("logged_at", row.get("CreatedDate").and_then(moment));
+        let automated = self.fields.automated.as_deref().and_then(|field| row.get(field));
+        let automated =
+            automated.and_then(|text| of_kind(text.trim(), FieldKind::Flag, moment).ok());
+        record.set("automated", automated.flatten());
+        Some(record)
+    }
+}
+
+/// A campaign.
+pub fn campaign(row: &Row) -> Record {
+    let mut record = Record::empty(Object::Campaign, row.id());
+    record.set("name", row.get("Name").map(str::to_owned));
+    record.set("channel", row.get("Type").map(str::to_owned));
+    let cost = row.get("ActualCost").and_then(|cost| of_kind(cost, FieldKind::Amount, moment).ok());
+    record.set("cost", cost.flatten());
+    record
+}
+
+/// Somebody, or a queue, that owns records.
+pub fn owner(row: &Row) -> Record {
+    let mut record = Record::empty(Object::Owner, row.id());
+    record.set("email", row.get("Email").map(str::to_owned));
+    record.set("name", row.get("Name").map(str::to_owned));
+    record.set("active", Some((row.get("IsActive") != Some("false")).to_string()));
+    record
+}
+
+/// A campaign that a lead joined, as a touch.
+pub fn touch(row: &Row) -> Option<Record> {
+    let lead = row.get("LeadId")?;
+    let mut record = Record::empty(Object::Touch, row.id());
+    record.set("lead", Some(lead.to_owned()));
+    record.set("kind", Some("campaign".to_owned()));
+    record.set("at", Some(moment(row.get("CreatedDate")?)?));
+    record.set("campaign", row.get("CampaignId").map(str::to_owned));
+    Some(record)
+}
+
+/// Somebody takes part in an opportunity: a contact, or the lead that became it.
+pub fn role(opportunity: &str, who: &str) -> Record {
+    let mut record = Record::empty(Object::ContactRole, format!("{opportunity}|{who}"));
+    record.set("opportunity", Some(opportunity.to_owned()));
+    record.set("lead", Some(who.to_owned()));
+    record
+}
+
+/// The stages of one opportunity, from its history in the order of time. There is a row for each change of
+/// amount, close date and the like too: those leave the stage as it was.
+pub fn stage_changes(opportunity: &str, history: &[&Row]) -> Vec<Record> {
+    let mut from: Option<String> = None;
+    let mut records = Vec::new();
+    for row in in_order(history) {
+        let (Some(at), Some(stage)) =
+            (row.get("CreatedDate").and_then(moment), row.get("StageName"))
+        else {
+            continue;
+        };
+        if from.as_deref() == Some(stage) {
+            continue;
+        }
+        let mut record = Record::empty(Object::StageChange, format!("{opportunity}|{at}|{stage}"));
+        record.set("opportunity", Some(opportunity.to_owned()));
+        record.set("at", Some(at));
+        record.set("from", from.replace(stage.to_owned()));
+        record.set("to", Some(stage.to_owned()));
+        records.push(record);
+    }
+    records
+}
+
+/// The owners of one opportunity, from the changes that were tracked. A change has two rows, one with ids and
+/// one with names; only the first is read. Without any, its owner is its owner from the creation on.
+pub fn owner_changes(opportunity: &Row, history: &[&Row]) -> Vec<Record> {
+    let id = |text: Option<&str>| {
+        let text = text?;
+        let known = OWNER_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        (known && [15, 18].contains(&text.len()) && !text.contains(' ')).then(|| text.to_owned())
+    };
+    let changes: Vec<(String, Option<String>, String)> = in_order(history)
+        .into_iter()
+        .filter_map(|row| {
+            let at = row.get("CreatedDate").and_then(moment)?;
+            Some((at, id(row.get("OldValue")), id(row.get("NewValue"))?))
+        })
+        .collect();
+    let created = opportunity.get("CreatedDate").and_then(moment);
+    let first = changes.first().and_then(|(_, old, _)| old.clone());
+    let first = first.zip(created).map(|(owner, at)| (at, owner));
+    let later = changes.into_iter().map(|(at, _, new)| (at, new));
+    let mut seen = BTreeSet::new();
+    let record = |(at, owner): (String, String)| {
+        let key = format!("{}|{at}|{owner}", opportunity.id());
+        let mut record = Record::empty(Object::OwnerChange, key);
+        record.set("opportunity", Some(opportunity.id().to_owned()));
+        record.set("at", Some(at));
+        record.set("owner", Some(owner));
+        record
+    };
+    let all = first.into_iter().chain(later).map(record);
+    all.filter(|record| seen.insert(record.id.clone())).collect()
+}
+
+/// Rows by their time; within a second as the server ordered them.
+fn in_order<'a>(rows: &[&'a Row]) -> Vec<&'a Row> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| row.get("CreatedDate").and_then(stamp));
+    rows
+}
