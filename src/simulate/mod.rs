@@ -14,6 +14,7 @@ mod folder_rows;
 pub mod hubspot;
 mod listen;
 mod org;
+pub mod pipedrive;
 mod portal;
 pub mod rng;
 pub mod salesforce;

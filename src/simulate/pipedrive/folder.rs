@@ -1,0 +1,1 @@
+//! Fills an account from a folder of canonical CSV files.
