@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{CliError, CliResult, Global, output};
 use crate::clock::Clock;
-use crate::simulate::{Company, hubspot, salesforce};
+use crate::simulate::{Company, hubspot, pipedrive, salesforce};
 
 /// The company that the README shows.
 const SEED: u64 = 42;
@@ -15,7 +15,7 @@ const SEED: u64 = 42;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The vendor.
-    #[arg(long, value_parser = ["hubspot", "salesforce"])]
+    #[arg(long, value_parser = ["hubspot", "pipedrive", "salesforce"])]
     vendor: String,
     /// The port on loopback; 0 takes a free one, which is printed.
     #[arg(long)]
@@ -57,6 +57,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         (None, None) => Content::Company,
     };
     match args.vendor.as_str() {
+        "pipedrive" => pipedrive(global, args, &content).await,
         "salesforce" => salesforce(global, args, &content).await,
         _ => hubspot(global, args, &content).await,
     }
@@ -89,6 +90,24 @@ async fn hubspot(global: &Global, args: &Args, content: &Content<'_>) -> CliResu
     };
     let clock = Arc::new(move || now.now());
     let simulator = Simulator::start(Arc::new(Mutex::new(portal)), faults, clock, args.port)
+        .await
+        .map_err(|error| no_port(args, &error))?;
+    announced(args, &simulator.base_url())?;
+    simulator.stopped().await;
+    Ok(())
+}
+
+async fn pipedrive(global: &Global, args: &Args, content: &Content<'_>) -> CliResult {
+    use pipedrive::{Account, Faults, Simulator, generated};
+    let faults = faults(args, Faults::none(), Faults::from_toml)?;
+    let now: Clock = global.clock();
+    let account = match content {
+        Content::Folder(dir, zone) => Account::from_csv(dir, zone).map_err(CliError::Usage)?,
+        Content::Generated(leads) => generated(*leads, args.seed),
+        Content::Company => Company::generate(args.seed).account_at(now.now()),
+    };
+    let clock = Arc::new(move || now.now());
+    let simulator = Simulator::start(Arc::new(Mutex::new(account)), faults, clock, args.port)
         .await
         .map_err(|error| no_port(args, &error))?;
     announced(args, &simulator.base_url())?;

@@ -8,6 +8,7 @@
 use jiff::Span;
 use jiff::civil::{Date, DateTime, date};
 
+mod account;
 mod company;
 mod exports;
 mod folder_rows;

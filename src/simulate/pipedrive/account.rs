@@ -48,13 +48,8 @@ pub struct Account {
 }
 
 /// The stages of the pipeline that every new account has.
-const STAGES: [(&str, u64); 5] = [
-    ("Qualified", 10),
-    ("Contact Made", 30),
-    ("Demo Scheduled", 50),
-    ("Proposal Made", 70),
-    ("Negotiations Started", 90),
-];
+const STAGES: [&str; 5] =
+    ["Qualified", "Contact Made", "Demo Scheduled", "Proposal Made", "Negotiations Started"];
 
 /// 2010-06-21T00:00:00Z.
 const FOUNDED_MS: i64 = 1_277_078_400_000;
@@ -71,17 +66,24 @@ impl Account {
             at,
         );
         account.create("pipelines", &[("name", text("Pipeline"))], at);
-        for (place, (name, probability)) in (1_u64..).zip(STAGES) {
+        account.set_stages(&STAGES);
+        account.set_channels(&["Web", "Email", "Referral", "Event", "Paid search", "Other"]);
+        account
+    }
+
+    /// Replaces the stages of the first pipeline; they are numbered from 1.
+    pub fn set_stages(&mut self, names: &[&str]) {
+        *self.table_mut(Kind::Stage) = Table::default();
+        for (place, name) in (1_u64..).zip(names) {
+            let probability = place * 90 / names.len().max(1) as u64;
             let fields = [
-                ("name", text(name)),
+                ("name", Value::from(*name)),
                 ("order_nr", place.into()),
                 ("deal_probability", probability.into()),
                 ("pipeline_id", 1.into()),
             ];
-            account.create("stages", &fields, at);
+            self.add(Kind::Stage, &fields, FOUNDED_MS);
         }
-        account.set_channels(&["Web", "Email", "Referral", "Event", "Paid search", "Other"]);
-        account
     }
 
     /// The records of a kind.

@@ -15,7 +15,7 @@ const CAMPAIGNS: usize = 80;
 const OWNERS: usize = 12;
 
 /// Leads in the order of their creation over two years from 2024 on: six channels, eighty campaigns in
-/// `channel_id`, twelve owners, and 35 of 100 became marketing qualified (the date field `MQL at`).
+/// `channel_id`, twelve owners, and 35 of 100 became marketing qualified (the custom field `MQL at`).
 pub fn generated(leads: usize, seed: u64) -> Account {
     let mut account = Account::empty();
     let owners: Vec<u64> = (1..=OWNERS)
@@ -25,7 +25,7 @@ pub fn generated(leads: usize, seed: u64) -> Account {
             account.add(Kind::User, &[("name", name), ("email", email)], FIRST_MS)
         })
         .collect();
-    let mql_key = account.add_field("MQL at", "date", &[]);
+    let mql_key = account.add_field("MQL at", "varchar", &[]);
     let mut rng = Rng::of(seed, "leads", 0);
     let mut below = move |limit: usize| ((rng.unit() * limit as f64) as usize).min(limit - 1);
     account.table_mut(Kind::Lead).records.reserve(leads);
@@ -41,7 +41,7 @@ pub fn generated(leads: usize, seed: u64) -> Account {
         ];
         if below(100) < 35 {
             let mql = created + below(14 * 86_400) as i64 * 1000;
-            fields.push((&mql_key, json!(&super::render::seconds(mql)[..10])));
+            fields.push((&mql_key, json!(super::render::seconds(mql))));
             fields.push(("update_time", json!(super::render::milliseconds(mql))));
         }
         account.add(Kind::Lead, &fields, created);

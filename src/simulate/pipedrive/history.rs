@@ -81,7 +81,9 @@ pub(super) fn flow(ask: &Ask, id: &str) -> Result<Answer, Answer> {
         let theirs = activities.filter(|activity| {
             activity.deleted.is_none() && activity.number_of("deal_id") == Some(number)
         });
-        rows.extend(theirs.map(|row| (row.added.unwrap_or(0), row.number, told_activity(ask, row))));
+        rows.extend(
+            theirs.map(|row| (row.added.unwrap_or(0), row.number, told_activity(ask, row))),
+        );
     }
     rows.sort_by_key(|row| std::cmp::Reverse((row.0, row.1)));
     paged(ask, rows.into_iter().map(|row| row.2))

@@ -11,7 +11,10 @@ use super::server::Ask;
 use super::wire::Answer;
 
 /// A page of rows that v1 counts from the beginning.
-pub(super) fn paged(ask: &Ask, rows: impl ExactSizeIterator<Item = Value>) -> Result<Answer, Answer> {
+pub(super) fn paged(
+    ask: &Ask,
+    rows: impl ExactSizeIterator<Item = Value>,
+) -> Result<Answer, Answer> {
     let (start, limit, count) = (query::start(ask), query::loose_limit(ask), rows.len());
     let mut page: Vec<Value> = rows.skip(start).take(limit).collect();
     ask.reorder(&mut page);

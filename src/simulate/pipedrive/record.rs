@@ -95,5 +95,8 @@ pub(super) fn uuid(number: u64) -> String {
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     let (first, second, third) = (mixed >> 32, mixed >> 16 & 0xffff, mixed & 0xfff);
     let fourth = mixed >> 40 & 0xfff;
-    format!("{first:08x}-{second:04x}-4{third:03x}-8{fourth:03x}-{:012x}", number & 0xffff_ffff_ffff)
+    format!(
+        "{first:08x}-{second:04x}-4{third:03x}-8{fourth:03x}-{:012x}",
+        number & 0xffff_ffff_ffff
+    )
 }

@@ -30,11 +30,8 @@ fn stamp(ms: i64, format: &str) -> String {
 /// A time that was told in one of these ways.
 pub(super) fn read(value: &Value) -> Option<i64> {
     let text = value.as_str()?;
-    let told = if text.contains('T') || text.contains('Z') {
-        text.to_owned()
-    } else {
-        format!("{text}Z")
-    };
+    let told =
+        if text.contains('T') || text.contains('Z') { text.to_owned() } else { format!("{text}Z") };
     told.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 

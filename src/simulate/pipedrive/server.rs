@@ -168,7 +168,7 @@ impl Shared {
     fn admitted(&self, request: &Request, call: &Call, now: Timestamp) -> Result<Answer, Answer> {
         let operation = call.operation();
         let mut state = locked(&self.state);
-        if request.target.len() > MAX_TARGET_BYTES {
+        if request.head_bytes > MAX_TARGET_BYTES {
             return Err(error(414, "Request-URI Too Large"));
         }
         if !lets_in(&state.faults.auth, request) {

@@ -152,7 +152,8 @@ pub(super) fn create(ask: &mut Ask, kind: Kind) -> Result<Answer, Answer> {
         _ => "name",
     };
     // An activity without a subject is called after its type.
-    if kind != Kind::Activity && body.get(needed).and_then(Value::as_str).is_none_or(str::is_empty) {
+    if kind != Kind::Activity && body.get(needed).and_then(Value::as_str).is_none_or(str::is_empty)
+    {
         return Err(invalid(needed, "Required"));
     }
     let links = ["person_id", "organization_id"];
@@ -214,7 +215,10 @@ pub(super) fn delete(ask: &mut Ask, kind: Kind, id: &str) -> Result<Answer, Answ
 /// Merges a deal into the one that the body names.
 pub(super) fn merge(ask: &mut Ask, id: &str) -> Result<Answer, Answer> {
     let body: Value = serde_json::from_slice(&ask.request.body).unwrap_or(Value::Null);
-    let winner = body["merge_with_id"].as_u64();
+    // v1 takes forms as well as JSON.
+    let form = ask.request.form();
+    let form = form.iter().find(|pair| pair.0 == "merge_with_id");
+    let winner = body["merge_with_id"].as_u64().or_else(|| form?.1.parse().ok());
     let winner = winner.ok_or_else(|| invalid("merge_with_id", "Required"))?;
     present(ask, Kind::Deal, id)?;
     present(ask, Kind::Deal, &winner.to_string())?;
