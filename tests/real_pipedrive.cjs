@@ -17,7 +17,7 @@ function configured(vendor, path, apiKey) {
     return new vendor.Configuration({ apiKey, basePath: `${url}${path}` });
 }
 
-// Reads a list of v2 to its end: the client's own parameters, all of them in one place.
+// Reads a list of v2 to its end.
 async function whole(read) {
     const rows = [];
     let cursor;
@@ -46,8 +46,7 @@ const increasing = (values) => values.every((value, at) => at === 0 || values[at
 
 async function lists(api) {
     const all = await whole((cursor) => api.deals.getDeals(
-        ...Array(10).fill(undefined), 'update_time', 'asc', 'source_lead_id', ...Array(3).fill(undefined),
-        50, cursor,
+        { sort_by: 'update_time', sort_direction: 'asc', include_fields: 'source_lead_id', limit: 50, cursor },
     ));
     check('deals come in pages of fifty', all.pages === Math.ceil(all.rows.length / 50) && all.pages > 1, all.pages);
     check('deals are told once each', new Set(all.rows.map((deal) => deal.id)).size === all.rows.length);
@@ -56,7 +55,7 @@ async function lists(api) {
     check('a converted lead is named', all.rows.some((deal) => /^[0-9a-f-]{36}$/.test(deal.source_lead_id)));
     check('no deleted deal is among them', all.rows.every((deal) => !deal.is_deleted));
     const of = (status, since, until) => whole((cursor) => api.deals.getDeals(
-        ...Array(7).fill(undefined), status, since, until, ...Array(6).fill(undefined), 500, cursor,
+        { status, updated_since: since, updated_until: until, limit: 500, cursor },
     ));
     const won = await of('won');
     check('won deals have a won_time', won.rows.length > 0 && won.rows.every((deal) => deal.won_time), won.rows.length);
@@ -75,17 +74,13 @@ async function lists(api) {
     check('stages have a pipeline', stages.data.every((stage) => stage.pipeline_id === 1), stages);
     const pipelines = await api.pipelines.getPipelines();
     check('there is a pipeline', pipelines.data.length === 1, pipelines);
-    const fields = await api.fields.getDealFields(undefined, 500);
+    const fields = await api.fields.getDealFields({ limit: 500 });
     const channel = fields.data.find((field) => field.field_code === 'channel');
     check('the channel has options', channel.options.length > 3 && channel.options[0].label, channel);
-    const activities = await whole((cursor) => api.activities.getActivities(
-        ...Array(7).fill(undefined), true, ...Array(5).fill(undefined), 500, cursor,
-    ));
+    const activities = await whole((cursor) => api.activities.getActivities({ done: true, limit: 500, cursor }));
     check('activities that are done say when', activities.rows.length > 0
         && activities.rows.every((activity) => activity.done && activity.marked_as_done_time));
-    const persons = await whole((cursor) => api.persons.getPersons(
-        ...Array(13).fill(undefined), 500, cursor,
-    ));
+    const persons = await whole((cursor) => api.persons.getPersons({ limit: 500, cursor }));
     check('persons come too', persons.rows.length > 0, persons.pages);
     return won.rows[0];
 }
@@ -94,7 +89,7 @@ async function leftovers(api, deal) {
     let start = 0;
     const leads = [];
     for (let page = 0; page < 1000; page += 1) {
-        const answer = await api.leads.getLeads(100, start);
+        const answer = await api.leads.getLeads({ limit: 100, start });
         leads.push(...answer.data);
         const { pagination } = answer.additional_data;
         if (!pagination.more_items_in_collection) break;
@@ -102,9 +97,11 @@ async function leftovers(api, deal) {
     }
     check('leads come in pages, once each', new Set(leads.map((lead) => lead.id)).size === leads.length && leads.length > 100, leads.length);
     check('times of leads have milliseconds', leads.every((lead) => /\.\d{3}Z$/.test(lead.add_time)));
-    const recent = await api.leads.getLeads(500, 0, undefined, undefined, undefined, undefined, '2026-11-01T00:00:00Z', 'update_time ASC');
+    const recent = await api.leads.getLeads(
+        { limit: 500, start: 0, updated_since: '2026-11-01T00:00:00Z', sort: 'update_time ASC' },
+    );
     check('updated_since of leads', recent.data.length > 0 && recent.data.every((lead) => lead.update_time >= '2026-11-01'), recent.data.length);
-    const archived = await api.leads.getArchivedLeads(100, 0);
+    const archived = await api.leads.getArchivedLeads({ limit: 100, start: 0 });
     check('disqualified leads are in the archive', archived.data.length > 0 && archived.data.every((lead) => lead.is_archived));
     const users = await api.users.getUsers();
     check('there are users', users.data.length > 3 && users.data.every((user) => user.email), users);
@@ -117,49 +114,63 @@ async function leftovers(api, deal) {
     const log = [];
     let cursor;
     do {
-        const answer = await api.deals.getDealChangelog(deal.id, cursor, 3);
+        const answer = await api.deals.getDealChangelog({ id: deal.id, cursor, limit: 3 });
         log.push(...answer.data);
         cursor = answer.additional_data?.next_cursor ?? undefined;
     } while (cursor);
     check('a change log ends with add_time', log.at(-1).field_key === 'add_time', log);
     check('a change log has the win', log.some((row) => row.field_key === 'status' && row.new_value === 'won'), log);
-    const flow = await api.deals.getDealUpdates(deal.id, 0, 500, '1', 'dealChange');
+    const flow = await api.deals.getDealUpdates(
+        { id: deal.id, start: 0, limit: 500, all_changes: '1', items: 'dealChange' },
+    );
     check('the flow tells the same changes', flow.data.length === log.length, [flow.data.length, log.length]);
 }
 
 async function writes(second, first) {
-    const made = await second.deals.addDeal({ title: 'Made by the client', value: 12.5, currency: 'EUR' });
+    const made = await second.deals.addDeal(
+        { AddDealRequest: { title: 'Made by the client', value: 12.5, currency: 'EUR' } },
+    );
     check('a deal is made', made.data.status === 'open' && made.data.origin === 'API', made);
     const { id } = made.data;
-    const moved = await second.deals.updateDeal(id, { stage_id: 3 });
+    const moved = await second.deals.updateDeal({ id, UpdateDealRequest: { stage_id: 3 } });
     check('a deal moves', moved.data.stage_id === 3 && moved.data.stage_change_time, moved);
-    const won = await second.deals.updateDeal(id, { status: 'won' });
+    const won = await second.deals.updateDeal({ id, UpdateDealRequest: { status: 'won' } });
     check('a deal is won in its stage', won.data.won_time && won.data.stage_id === 3, won);
-    const log = await first.deals.getDealChangelog(id);
+    const log = await first.deals.getDealChangelog({ id });
     check('all that is in its log', log.data.map((row) => row.field_key).join() === 'close_time,won_time,status,stage_change_time,stage_id,add_time', log);
-    const person = await second.persons.addPerson({ name: 'Pat' });
-    const lead = await first.leads.addLead({ title: 'A lead', person_id: person.data.id, value: { amount: 5, currency: 'USD' } });
+    const person = await second.persons.addPerson({ AddPersonRequest: { name: 'Pat' } });
+    const lead = await first.leads.addLead({
+        AddLeadRequest: { title: 'A lead', person_id: person.data.id, value: { amount: 5, currency: 'USD' } },
+    });
     check('a lead is made', /^[0-9a-f-]{36}$/.test(lead.data.id) && lead.data.source_name === 'API', lead);
-    const changed = await first.leads.updateLead(lead.data.id, { title: 'Another title' });
+    const changed = await first.leads.updateLead(
+        { id: lead.data.id, UpdateLeadRequest: { title: 'Another title' } },
+    );
     check('a lead is changed', changed.data.title === 'Another title', changed);
-    const activity = await second.activities.addActivity({ subject: 'Call', type: 'call', lead_id: lead.data.id, done: true });
+    const activity = await second.activities.addActivity({
+        AddActivityRequest: { subject: 'Call', type: 'call', lead_id: lead.data.id, done: true },
+    });
     check('an activity is made done', activity.data.marked_as_done_time, activity);
-    const begun = await second.leads.convertLeadToDeal(lead.data.id, { stage_id: 2 });
-    const status = await second.leads.getLeadConversionStatus(lead.data.id, begun.data.conversion_id);
+    const begun = await second.leads.convertLeadToDeal(
+        { id: lead.data.id, ConvertLeadToDealRequest: { stage_id: 2 } },
+    );
+    const status = await second.leads.getLeadConversionStatus(
+        { id: lead.data.id, conversion_id: begun.data.conversion_id },
+    );
     check('a lead is converted', status.data.status === 'completed', status);
-    const gone = await refused(() => first.leads.getLead(lead.data.id));
+    const gone = await refused(() => first.leads.getLead({ id: lead.data.id }));
     check('a converted lead is gone', gone && gone.success === false, gone);
-    const now = await second.activities.getActivity(activity.data.id);
+    const now = await second.activities.getActivity({ id: activity.data.id });
     check('its activity is the deal\'s', now.data.deal_id === status.data.deal_id && now.data.lead_id === null, now);
-    await second.deals.updateDeal(id, { is_archived: true });
+    await second.deals.updateDeal({ id, UpdateDealRequest: { is_archived: true } });
     const archived = await second.deals.getArchivedDeals();
     check('a deal is archived', archived.data.length === 1 && archived.data[0].id === id, archived);
-    await second.deals.deleteDeal(status.data.deal_id);
-    const deleted = await second.deals.getDeal(status.data.deal_id);
+    await second.deals.deleteDeal({ id: status.data.deal_id });
+    const deleted = await second.deals.getDeal({ id: status.data.deal_id });
     check('a deal is deleted', deleted.data.is_deleted === true, deleted);
-    const wrong = await refused(() => second.deals.updateDeal(id, { no_such_field: 1 }));
+    const wrong = await refused(() => second.deals.updateDeal({ id, UpdateDealRequest: { no_such_field: 1 } }));
     check('unknown fields are refused', wrong && wrong.success === false, wrong);
-    const missing = await refused(() => second.deals.getDeal(999999999));
+    const missing = await refused(() => second.deals.getDeal({ id: 999999999 }));
     check('what is not there is not found', missing && missing.errorCode === 404, missing);
 }
 
