@@ -17,6 +17,7 @@ use super::render::seconds;
 const FIRST_STAGE: &str = "Qualified";
 
 type Numbers<'a> = HashMap<&'a str, u64>;
+type Fields = Vec<(String, Value)>;
 
 impl Account {
     /// Reads a folder of canonical CSV files. Files that are absent have no rows, files with other names
@@ -85,6 +86,10 @@ fn stage(told: &str) -> &str {
         "won" | "closedwon" | "lost" | "closedlost" => "",
         _ => told,
     }
+}
+
+fn named(fields: &Fields) -> Vec<(&str, Value)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
 }
 
 fn number(known: Option<&u64>) -> Value {
@@ -167,14 +172,19 @@ impl<'a> Filler<'a> {
     }
 
     /// What leads and deals tell in the same way.
-    fn shared(&self, row: Row<'a>) -> Vec<(&str, Value)> {
-        vec![
-            ("owner_id", number(self.users.get(row.cell("owner")))),
+    fn shared(&self, row: Row<'a>) -> Fields {
+        let told = [
             ("channel", json!(self.account.channel(self.channel(row)))),
             ("channel_id", text(row.cell("campaign"))),
             (&self.keys.external, json!(row.cell("id"))),
             (&self.keys.segment, text(row.cell("segment"))),
-        ]
+        ];
+        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// A user; what nobody owns belongs to the administrator.
+    fn user(&self, name: &str) -> Value {
+        json!(self.users.get(name).copied().unwrap_or(self.account.admin))
     }
 
     fn add_leads(&mut self) -> Result<(), String> {
@@ -189,19 +199,18 @@ impl<'a> Filler<'a> {
             let name = format!("Lead {}", row.cell("id"));
             let person = self.account.add(Kind::Person, &[("name", json!(name))], born);
             let mut fields = self.shared(row);
-            fields.push(("id", json!(ids.get(row.cell("id")))));
-            fields.push(("title", json!(name)));
-            fields.push(("person_id", json!(person)));
-            fields.push((&self.keys.mql, time(mql)));
-            fields.push((&self.keys.disqualified, time(disqualified)));
-            fields.push(("update_time", time(Some(modified))));
+            let mut tell = |name: &str, value: Value| fields.push((name.to_owned(), value));
+            tell("id", json!(ids.get(row.cell("id"))));
+            tell("title", json!(name));
+            tell("owner_id", self.user(row.cell("owner")));
+            tell("person_id", json!(person));
+            tell(&self.keys.mql, time(mql));
+            tell(&self.keys.disqualified, time(disqualified));
+            tell("update_time", time(Some(modified)));
             if created.is_none() {
-                fields.push(("add_time", Value::Null));
+                tell("add_time", Value::Null);
             }
-            let fields: Vec<(String, Value)> =
-                fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            let fields: Vec<(&str, Value)> =
-                fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            let fields = named(&fields);
             let lead = self.account.add(Kind::Lead, &fields, born);
             self.leads.insert(row.cell("id"), lead);
         }
@@ -251,24 +260,22 @@ impl<'a> Filler<'a> {
         let amount = if amount.is_empty() { None } else { Some(amount.parse::<f64>()) };
         let amount = amount.transpose().map_err(|_| row.wrong("amount is no number"))?;
         let mut fields = self.shared(row);
-        fields.retain(|field| field.0 != "owner_id");
-        fields.push(("id", json!(id)));
-        fields.push(("title", json!(format!("Deal {key}"))));
-        fields.push(("stage_id", number(self.stages.get(first))));
-        fields.push(("value", json!(amount.unwrap_or(0.0))));
-        fields.push(("expected_close_date", day(expected, zone)));
-        fields.push((&self.keys.handed_off, time(row.time("handed_off_at", zone)?)));
-        // Whom nobody owns belongs to the administrator.
-        let owner = self.users.get(owner).copied().unwrap_or(self.account.admin);
-        fields.push(("owner_id", json!(owner)));
+        // What the deal leaves open it has from its lead.
+        fields.retain(|field| !field.1.is_null());
+        let mut tell = |name: &str, value: Value| fields.push((name.to_owned(), value));
+        tell("id", json!(id));
+        tell("title", json!(format!("Deal {key}")));
+        tell("stage_id", number(self.stages.get(first)));
+        tell("value", json!(amount.unwrap_or(0.0)));
+        tell("expected_close_date", day(expected, zone));
+        tell(&self.keys.handed_off, time(row.time("handed_off_at", zone)?));
+        tell("owner_id", self.user(owner));
         if !row.cell("currency").is_empty() {
-            fields.push(("currency", json!(row.cell("currency"))));
+            tell("currency", json!(row.cell("currency")));
         }
         if created.is_none() {
-            fields.push(("add_time", Value::Null));
+            tell("add_time", Value::Null);
         }
-        let fields: Vec<(String, Value)> =
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let deal = self.born(row, fields, born);
         self.deals.insert(key, deal);
         let mut moves: Vec<(Timestamp, Vec<(&str, Value)>)> = Vec::new();
@@ -277,17 +284,14 @@ impl<'a> Filler<'a> {
             moves.extend(to.map(|to| (*at, vec![("stage_id", json!(to))])));
         }
         for (at, change) in owners.iter().filter(|change| change.0 > born) {
-            let user = self.users.get(change.cell("owner")).copied().unwrap_or(self.account.admin);
-            moves.push((*at, vec![("owner_id", json!(user))]));
+            moves.push((*at, vec![("owner_id", self.user(change.cell("owner")))]));
         }
         if ["won", "lost"].contains(&outcome.as_str()) {
-            let at = closed
-                .unwrap_or_else(|| latest(&[Some(born), stages.last().map(|change| change.0)]));
-            let mut fields = vec![("status", json!(outcome))];
-            if outcome == "lost" {
-                fields.push(("lost_reason", text(row.cell("lost_reason"))));
-            }
-            moves.push((at, fields));
+            let last = stages.last().map(|change| change.0);
+            let at = closed.unwrap_or_else(|| latest(&[Some(born), last]));
+            let reason =
+                if outcome == "lost" { text(row.cell("lost_reason")) } else { Value::Null };
+            moves.push((at, vec![("status", json!(outcome)), ("lost_reason", reason)]));
         }
         moves.sort_by_key(|change| change.0);
         for (at, fields) in moves {
@@ -297,7 +301,7 @@ impl<'a> Filler<'a> {
     }
 
     /// The deal: what its lead was converted into, or a new one.
-    fn born(&mut self, row: Row<'a>, mut fields: Vec<(String, Value)>, at: Timestamp) -> u64 {
+    fn born(&mut self, row: Row<'a>, mut fields: Fields, at: Timestamp) -> u64 {
         let lead = self.leads.get(row.cell("lead")).copied();
         let at = at.as_millisecond();
         let open = lead.filter(|lead| !self.converted.contains_key(lead));
@@ -309,8 +313,7 @@ impl<'a> Filler<'a> {
             let person = person.and_then(|lead| lead.number_of("person_id"));
             fields.push(("person_id".to_owned(), json!(person)));
         }
-        let fields: Vec<(&str, Value)> =
-            fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let fields = named(&fields);
         match open.and_then(|lead| Some((lead, self.account.convert(lead, &fields, at)?))) {
             Some((lead, deal)) => {
                 self.converted.insert(lead, deal);
@@ -342,12 +345,12 @@ impl<'a> Filler<'a> {
             let converted = lead.and_then(|lead| self.converted.get(lead));
             let deal = self.deals.get(row.cell("opportunity")).or(converted);
             let lead = lead.filter(|_| deal.is_none());
-            let owner = self.users.get(row.cell("owner")).copied().unwrap_or(self.account.admin);
+            let owner = self.user(row.cell("owner"));
             let told = seconds(at.as_millisecond());
             let fields = [
                 ("subject", json!(row.cell("id"))),
                 ("type", json!(kind)),
-                ("owner_id", json!(owner)),
+                ("owner_id", owner),
                 ("deal_id", number(deal)),
                 ("lead_id", json!(lead.map(|lead| uuid(*lead)))),
                 ("due_date", json!(told[..10])),

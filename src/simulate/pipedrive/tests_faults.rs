@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::tests::day;
-use super::tests_http::{FREE, Running, deals};
+use super::tests_http::{FREE, Running, deals, http};
 use super::{Account, Faults};
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_token_may_come_in_three_ways_and_others_see_their_own_alone() {
     );
     let told = running.get("/api/v2/deals?api_token=good").await;
     assert_eq!(told.status, 401, "the header goes first");
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http();
     let url = format!("{}/api/v2/deals", running.simulator.base_url());
     let told = client.get(&url).bearer_auth("good").send().await.unwrap();
     let told: serde_json::Value = serde_json::from_str(&told.text().await.unwrap()).unwrap();

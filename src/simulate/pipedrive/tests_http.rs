@@ -12,6 +12,11 @@ use super::{Account, Clock, Faults, Simulator};
 
 pub(super) const FREE: &str = "[limits]\nenforce = false\n";
 
+/// It follows no redirect.
+pub(super) fn http() -> Client {
+    crate::net::client("http://", std::time::Duration::from_secs(20), None).unwrap()
+}
+
 /// A running account whose clock the test holds.
 pub(super) struct Running {
     pub(super) account: Arc<Mutex<Account>>,
@@ -55,11 +60,7 @@ impl Running {
             Arc::new(move || Timestamp::from_millisecond(told.load(Ordering::Relaxed)).unwrap());
         let faults = Faults::from_toml(faults).unwrap();
         let simulator = Simulator::start(Arc::clone(&account), faults, clock, 0).await.unwrap();
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        let client = http();
         Running { account, simulator, now_ms, client }
     }
 
@@ -325,5 +326,5 @@ async fn records_are_written_as_the_official_client_writes_them() {
     assert_eq!(running.get("/api/v2/deals/1").await.json()["data"]["is_deleted"], true);
     let told = running.send(Method::DELETE, "/api/v2/deals/2", Value::Null).await.json();
     assert_eq!(told["data"]["id"], 2);
-    assert_eq!(running.simulator.requests().writes, 10);
+    assert_eq!(running.simulator.requests().writes, 11);
 }
