@@ -191,7 +191,7 @@ impl Deal {
     }
 
     /// When its owner last moved the expected close.
-    fn last_forecast(&self, now: DateTime) -> Option<DateTime> {
+    pub(super) fn last_forecast(&self, now: DateTime) -> Option<DateTime> {
         let first = self.created.date() + Span::new().days(self.forecast_days as i64);
         let expected: Date = self.expected_close_at(now);
         let moved = expected > first;

@@ -58,7 +58,7 @@ impl Pass<'_> {
             let last = page.items.iter().filter_map(changed_at).max();
             let ascending = page.items.is_sorted_by_key(changed_at);
             let more = page.next.is_some() && page.next != next;
-            self.emit(list, page.items, cursor.as_deref_mut(), more && ascending).await?;
+            self.emit(list, page.items, cursor.as_deref_mut(), ascending).await?;
             if let Some(cursor) = cursor.as_deref_mut() {
                 // Rows in no order say nothing about those that are not seen yet.
                 if ascending || !more {
@@ -142,20 +142,29 @@ impl Pass<'_> {
         let fresh: Vec<Value> = items.into_iter().filter(|deal| !cursor.knows(deal)).collect();
         for some in fresh.chunks(DEALS_PER_PAGE) {
             let mut logs = Vec::with_capacity(some.len());
+            let mut failure = None;
             for deal in some {
-                logs.push(self.log_of(deal).await?);
+                match self.log_of(deal).await {
+                    Ok(log) => logs.push(log),
+                    // A budget that ends among them leaves what was read, however small it is.
+                    Err(error) => {
+                        failure = Some(error);
+                        break;
+                    }
+                }
             }
+            let some = &some[..logs.len()];
             let mut page = self.deals(some, Some(&logs));
             cursor.learn(some);
             if sure {
-                cursor.advance(
-                    some.iter().filter_map(changed_at).max(),
-                    self.request.started,
-                    true,
-                );
+                let last = some.iter().filter_map(changed_at).max();
+                cursor.advance(last, self.request.started, true);
             }
             page.cursor = named(list, cursor);
             self.send(page).await?;
+            if let Some(error) = failure {
+                return Err(error);
+            }
         }
         Ok(())
     }
