@@ -63,7 +63,7 @@ impl Company {
             converted: vec![false; self.leads.len()],
             deals: vec![String::new(); self.deals.len()],
         };
-        replay.begin();
+        replay.add_people_and_stages();
         for (at, happening) in &happenings {
             replay.happens(*at, happening);
         }
@@ -97,7 +97,7 @@ impl Company {
 }
 
 impl Replay<'_> {
-    fn begin(&mut self) {
+    fn add_people_and_stages(&mut self) {
         self.account.set_stages(&STAGES);
         let channels: Vec<&str> = CHANNELS.iter().map(|channel| channel.source).collect();
         self.account.set_channels(&channels);
