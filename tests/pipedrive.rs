@@ -81,7 +81,28 @@ async fn a_lead_that_becomes_a_deal_stays_a_lead_and_the_deal_has_its_channel_st
     // It is listed no more, and a comparison of all ids leaves it what it is.
     pipes.pass(20);
     assert_eq!(pipes.try_sync(Full::Checked).await.unwrap().deleted, 0);
-    assert_eq!(pipes.living().await.0, [lead]);
+    assert_eq!(pipes.living().await.0, std::slice::from_ref(&lead));
+    // Also when the deal is deleted and purged: the deal is gone, and not the lead.
+    let now = pipes.now();
+    pipes.account().delete("deals", &id, now);
+    pipes.sync().await;
+    pipes.pass(40 * 24 * 60);
+    pipes.try_sync(Full::Checked).await.unwrap();
+    assert_eq!(pipes.living().await, (vec![lead], Vec::new()));
+}
+
+#[tokio::test]
+async fn a_second_change_within_a_second_is_read_too() {
+    let pipes = Pipes::new("").await;
+    let id = pipes.create("deals", &[("title", json!("A"))]);
+    pipes.sync().await;
+    let now = pipes.now();
+    pipes.account().win(&id, now);
+    pipes.sync().await;
+    pipes.account().reopen(&id, now);
+    pipes.pass(1);
+    pipes.sync().await;
+    assert_eq!(outcomes(&pipes.facts().await), [Outcome::Open]);
 }
 
 /// tap-pipedrive pull request 149, issue 60, and the change of July 2025.

@@ -294,6 +294,7 @@ async fn a_locator_that_is_lost_and_a_range_that_takes_too_long_lose_nothing() {
         // tap-salesforce 1.4.20: after halving only the first half was read.
         "on = \"query_all\"\nobject = \"Lead\"\nskip = 1\ntimes = 3\nanswer = \"timeout\"",
         "on = \"query_more\"\nobject = \"Lead\"\ntimes = 1\nanswer = \"timeout\"",
+        "on = \"query_all\"\nobject = \"OpportunityHistory\"\ntimes = 2\nanswer = \"timeout\"",
     ] {
         let company = Company::new("[limits]\npage_rows = 200\n").await;
         company.sync().await;
@@ -572,6 +573,7 @@ async fn currencies_fields_and_histories_that_are_hidden_are_told_by_check_and_b
         let mut org = company.org();
         org.hide("Lead", "HasOptedOutOfEmail");
         org.hide("Task", "CompletedDateTime");
+        org.hide("Lead", "ConvertedOpportunityId");
         org.hide_object("Event");
         org.hide_object("OpportunityFieldHistory");
     }

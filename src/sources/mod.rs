@@ -241,6 +241,12 @@ pub trait Source: Send + Sync {
         Box::pin(async { Ok(ids.into_iter().map(Gone::now).collect()) })
     }
 
+    /// Whether a lead is listed no more once it became an opportunity: one that an opportunity names is then not
+    /// gone.
+    fn conversion_hides_leads(&self) -> bool {
+        false
+    }
+
     /// How many records were created before an instant, by the source's own count; none where it has none, or
     /// does not answer: nothing rests on it but a comparison.
     fn own_count<'a>(&'a self, _object: Object, _before: Timestamp) -> Boxed<'a, Option<u64>> {

@@ -28,18 +28,18 @@ pub fn of_kind(
             Some(text) => text,
             None => return bad("malformed_date", "no date that is understood"),
         },
-        FieldKind::Amount => match cell.parse::<Decimal>() {
+        FieldKind::Amount => match decimal(cell) {
             Ok(amount) if amount.is_sign_negative() && !amount.is_zero() => {
                 return bad("negative_amount", "negative; the amount is left out");
             }
             Ok(amount) => amount.normalize().to_string(),
             Err(_) => return bad("malformed_number", "no amount like 12500.00"),
         },
-        FieldKind::Number => match cell.parse::<Decimal>() {
+        FieldKind::Number => match decimal(cell) {
             Ok(number) => number.normalize().to_string(),
             Err(_) => return bad("malformed_number", "no number"),
         },
-        FieldKind::Count => match cell.parse::<Decimal>() {
+        FieldKind::Count => match decimal(cell) {
             Ok(count) if count.fract().is_zero() && !count.is_sign_negative() => {
                 count.trunc().normalize().to_string()
             }
@@ -58,6 +58,11 @@ pub fn of_kind(
     Ok(Some(text))
 }
 
+/// A decimal, also as `1.25E7`: Salesforce writes large amounts so in bulk results (forcedotcom/cli 3367).
+fn decimal(cell: &str) -> Result<Decimal, rust_decimal::Error> {
+    cell.parse::<Decimal>().or_else(|_| Decimal::from_scientific(cell))
+}
+
 fn one_of(cell: &str, known: &[&str], kind: &'static str) -> Result<Option<String>, BadValue> {
     let lower = cell.to_lowercase();
     if known.contains(&lower.as_str()) {
@@ -69,4 +74,17 @@ fn one_of(cell: &str, known: &[&str], kind: &'static str) -> Result<Option<Strin
 /// A vendor's text in a message: cut, and without control characters that a terminal would obey.
 pub fn shown(cell: &str) -> String {
     cell.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_may_have_an_exponent() {
+        let amount = |cell| of_kind(cell, FieldKind::Amount, |_| None).unwrap();
+        assert_eq!(amount("1.25E7").as_deref(), Some("12500000"));
+        assert_eq!(amount("12500.50").as_deref(), Some("12500.5"));
+        assert!(of_kind("about 1E", FieldKind::Amount, |_| None).is_err());
+    }
 }

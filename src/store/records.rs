@@ -285,6 +285,17 @@ impl Store {
             .await
             .map_err(on("list ids"))
     }
+
+    /// The leads that a source's opportunities name, gone ones included.
+    pub async fn named_leads(&self, source: &str) -> StoreResult<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT DISTINCT lead FROM opportunity WHERE source = ? AND lead IS NOT NULL",
+        )
+        .bind(source)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("list the leads of opportunities"))
+    }
 }
 
 /// A record from a row of `id`, `deleted_ms` and its fields.

@@ -10,6 +10,8 @@ pub mod rollup;
 pub mod units;
 mod writer;
 
+use std::collections::HashSet;
+
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
 
@@ -189,7 +191,12 @@ async fn reconcile(
     let known = living.len();
     let missing = living.into_iter().filter(|id| !inventory.contains(id));
     // Who asked to be forgotten has a name that no source knows.
-    let gone: Vec<String> = missing.filter(|id| !forget::is_pseudonym(id)).collect();
+    let mut gone: Vec<String> = missing.filter(|id| !forget::is_pseudonym(id)).collect();
+    if object == Object::Lead && sync.source.conversion_hides_leads() {
+        let named = sync.store.named_leads(sync.name).await?;
+        let named: HashSet<&str> = named.iter().map(String::as_str).collect();
+        gone.retain(|id| !named.contains(id.as_str()));
+    }
     if sync.full == Full::Checked && gone.len() >= IMPLAUSIBLE_MIN && gone.len() * 2 > known {
         return Err(SyncError::Implausible {
             name: sync.name.to_owned(),

@@ -103,6 +103,8 @@ pub(super) enum Trouble {
     NoSecret(String),
     #[error("{0}")]
     NoToken(String),
+    #[error("the day's budget is spent")]
+    DaySpent,
 }
 
 impl Trouble {
@@ -114,7 +116,7 @@ impl Trouble {
     pub fn tries_max(&self, usual: u32, slow: u32) -> u32 {
         match self {
             Trouble::Slow | Trouble::TooLarge(_) => slow,
-            Trouble::Broken(_) | Trouble::NoSecret(_) | Trouble::NoToken(_) => usual,
+            _ => usual,
         }
     }
 }

@@ -30,6 +30,8 @@ pub use spent::{SPENT, Spent};
 
 /// Tries of one request before the run gives up.
 const TRIES_MAX: u32 = 6;
+/// How often a token is asked for anew for one request: others may use up a new one meanwhile.
+const TOKENS_MAX: u32 = 3;
 /// Tries of one request whose connection breaks.
 const BROKEN_TRIES_MAX: u32 = 4;
 /// Tries of one request that gets no answer in time.
@@ -255,7 +257,8 @@ impl Api {
         request: &Request,
         parse: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, SourceError> {
-        let mut renewed = false;
+        let mut renewals = 0;
+        let renewals_max = if matches!(self.auth, Auth::Grant(_)) { TOKENS_MAX } else { 1 };
         let mut tries = 0;
         loop {
             tries += 1;
@@ -273,8 +276,10 @@ impl Api {
                     },
                     Meaning::Again { wait_ms, why } => (wait_ms, why, TRIES_MAX),
                     Meaning::Later { why } => return Err(self.later(request, &why)),
-                    Meaning::Unauthorised { why } if !renewed && self.renew(credential) => {
-                        renewed = true;
+                    Meaning::Unauthorised { why }
+                        if renewals < renewals_max && self.renew(credential) =>
+                    {
+                        renewals += 1;
                         (Some(0), why, TRIES_MAX)
                     }
                     Meaning::Unauthorised { why } => return Err(self.refused(request, why)),
@@ -285,6 +290,7 @@ impl Api {
                     Meaning::Gone => return Err(SourceError::NotThere(request.operation.clone())),
                 },
                 Err(Trouble::NoSecret(why)) => return Err(self.no_secret(request, &why)),
+                Err(Trouble::DaySpent) => return Err(self.later(request, DAY_SPENT)),
                 Err(Trouble::NoToken(why)) => return Err(self.refused(request, why)),
                 Err(trouble) => {
                     (None, trouble.to_string(), trouble.tries_max(BROKEN_TRIES_MAX, SLOW_TRIES_MAX))
@@ -301,6 +307,8 @@ impl Api {
 
     /// Sends a request once; gives the credential that it was sent with too.
     async fn exchange(&self, request: &Request) -> Result<(Answer, Option<String>), Trouble> {
+        // Before the exchange is under way: it may have to wait for its turn to ask for a token.
+        let credential = self.credential().await?;
         let _under_way = self.environment.timer.under_way();
         let url = format!("{}{}", self.base_url, request.path);
         let mut builder = match &request.body {
@@ -312,7 +320,6 @@ impl Api {
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }
-        let credential = self.credential().await?;
         if let Some(credential) = &credential {
             let name = match &self.auth {
                 Auth::Header(name, _) => *name,
@@ -330,24 +337,26 @@ impl Api {
     }
 
     async fn credential(&self) -> Result<Option<String>, Trouble> {
-        if let (None, Auth::Grant(grant)) = (self.known_credential()?, &self.auth) {
-            // Those who wait here find the token that the first of them was given.
-            let _one_asks = self.asking.lock().await;
-            if self.known_credential()?.is_none() {
-                self.pacer
-                    .permit(Lane::General, 1)
-                    .await
-                    .map_err(|DaySpent| Trouble::Broken(DAY_SPENT.into()))?;
-                let token = grant.token(&self.client, self.environment.clock.now().as_second());
-                let token = token.await.map_err(|refusal| match refusal {
-                    Refusal::NoSecret(why) => Trouble::NoSecret(why),
-                    Refusal::Refused(why) => Trouble::NoToken(format!("no token: {why}")),
-                    Refusal::Unanswered(why) => Trouble::Broken(format!("ask for a token: {why}")),
-                })?;
-                self.set_session(format!("Bearer {token}"));
-            }
+        let Auth::Grant(grant) = &self.auth else { return self.known_credential() };
+        if let Some(known) = self.known_credential()? {
+            return Ok(Some(known));
         }
-        self.known_credential()
+        // Those who wait here find the token that the first of them was given.
+        let _one_asks = self.asking.lock().await;
+        if let Some(known) = self.known_credential()? {
+            return Ok(Some(known));
+        }
+        self.pacer.permit(Lane::General, 1).await.map_err(|DaySpent| Trouble::DaySpent)?;
+        let _under_way = self.environment.timer.under_way();
+        let token = grant.token(&self.client, self.environment.clock.now().as_second()).await;
+        let token = token.map_err(|refusal| match refusal {
+            Refusal::NoSecret(why) => Trouble::NoSecret(why),
+            Refusal::Refused(why) => Trouble::NoToken(format!("no token: {why}")),
+            Refusal::Unanswered(why) => Trouble::Broken(format!("ask for a token: {why}")),
+        })?;
+        let header = format!("Bearer {token}");
+        self.set_session(header.clone());
+        Ok(Some(header))
     }
 
     /// The credential in use; a secret is read where there is none.

@@ -104,7 +104,7 @@ impl Account {
             request = request.with("sort_by", "update_time").with("sort_direction", "asc");
         }
         if matches!(list, List::Deals | List::ArchivedDeals | List::DeletedDeals) {
-            request = request.with("include_fields", "source_lead_id");
+            request = request.with("include_fields", "source_lead_id,next_activity_id");
         }
         if let Some(since) = since {
             request = request.with("updated_since", since);

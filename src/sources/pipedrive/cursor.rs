@@ -11,6 +11,8 @@ use super::read::changed_at;
 
 /// What is read again at each sync: when a change becomes visible is in no document.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
+/// A stamp so young may be given once more.
+const RUNNING: SignedDuration = SignedDuration::from_secs(5);
 /// A stamp beyond the sync's clock by more than this would hide what comes before it.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
 
@@ -20,9 +22,9 @@ pub struct Cursor {
     /// The newest stamp that was read.
     #[serde(default)]
     pub since: Timestamp,
-    /// Whether the pass was cut off there.
-    #[serde(default)]
-    pub within: bool,
+    /// Where a pass was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Timestamp>,
     /// The deals of the last minutes and their stamps: their change logs were read, which is dear.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub known: BTreeMap<String, Timestamp>,
@@ -44,15 +46,14 @@ impl Cursor {
         if self.since == Timestamp::UNIX_EPOCH {
             return None;
         }
-        let overlap = if self.within { SignedDuration::ZERO } else { OVERLAP };
-        self.since.checked_sub(overlap).ok()
+        self.within.or_else(|| self.since.checked_sub(OVERLAP).ok())
     }
 
     /// Everything up to a stamp was read. One far beyond the clock is not believed.
     pub fn advance(&mut self, to: Option<Timestamp>, started: Timestamp, more: bool) {
         let ahead = started.checked_add(AHEAD_MAX).unwrap_or(Timestamp::MAX);
         self.since = self.since.max(to.unwrap_or_default().min(ahead));
-        self.within = more;
+        self.within = if more { to.or(self.within) } else { None };
         let from = self.since.checked_sub(OVERLAP).unwrap_or_default();
         self.known.retain(|_, at| *at >= from);
     }
@@ -63,10 +64,11 @@ impl Cursor {
         known.is_some() && known == changed_at(deal)
     }
 
-    /// Remembers deals that were read.
-    pub fn learn(&mut self, deals: &[Value]) {
-        self.known
-            .extend(deals.iter().filter_map(|deal| Some((text(deal, "id")?, changed_at(deal)?))));
+    /// Remembers deals that were read. One of the running second may change again in it, with the same stamp.
+    pub fn learn(&mut self, deals: &[Value], started: Timestamp) {
+        let sure = started.checked_sub(RUNNING).unwrap_or_default();
+        let known = deals.iter().filter_map(|deal| Some((text(deal, "id")?, changed_at(deal)?)));
+        self.known.extend(known.filter(|(_, at)| *at < sure));
     }
 }
 

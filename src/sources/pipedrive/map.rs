@@ -228,12 +228,16 @@ pub fn changes(deal: &Value, log: &[Value]) -> Vec<Record> {
                 Some((at, text(row, "old_value"), text(row, "new_value")))
             })
             .collect();
+        // The log comes newest first; turned round, a stable sort keeps the order within a second.
+        if rows.first().map(|(at, ..)| *at) >= rows.last().map(|(at, ..)| *at) {
+            rows.reverse();
+        }
         rows.sort_by_key(|(at, ..)| *at);
         let first = match rows.first() {
             Some((_, old, _)) => old.clone(),
             None => text(deal, now),
         };
-        let first = created.zip(first).map(|(at, value)| (at, value));
+        let first = created.zip(first);
         let later = rows.into_iter().filter_map(|(at, _, new)| Some((at, new?)));
         first.into_iter().chain(later).collect::<Vec<_>>()
     };

@@ -109,7 +109,11 @@ impl Pipedrive {
     ) -> Result<Complete, SourceError> {
         let stages = account.stages().await?;
         let pass = Pass {
-            mapper: self.mapper(account.options().await?),
+            mapper: self.mapper(match account.options().await {
+                // Without the fields a channel is shown by its number.
+                Err(SourceError::NotThere(_)) => BTreeMap::new(),
+                options => options?,
+            }),
             stages: stages.iter().filter_map(|stage| map::text(stage, "id")).collect(),
             account: account.clone(),
             request,
@@ -117,13 +121,13 @@ impl Pipedrive {
             inventory: Mutex::new(BTreeMap::new()),
         };
         pass.read_owners().await?;
-        // Deals name the leads that they came from, so these are read first; each other goes on for itself.
-        let (a, b, c) = tokio::join!(
-            async { pass.read(List::Leads).await.and(pass.read(List::ArchivedLeads).await) },
+        // A lead that becomes a deal meanwhile is told by the deals, if these are read after the leads.
+        let leads = pass.read(List::Leads).await.and(pass.read(List::ArchivedLeads).await);
+        let (deals, activities) = tokio::join!(
             async { pass.read(List::Deals).await.and(pass.read(List::ArchivedDeals).await) },
             pass.read(List::Activities),
         );
-        for result in [a, b, c] {
+        for result in [leads, deals, activities] {
             result?;
         }
         pass.read_deleted().await?;
@@ -183,6 +187,10 @@ impl Source for Pipedrive {
     ) -> Boxed<'a, Result<Complete, SourceError>> {
         let own = self.clone();
         Box::pin(in_background(async move { own.read_all(&request, pages).await }))
+    }
+
+    fn conversion_hides_leads(&self) -> bool {
+        true
     }
 
     fn check<'a>(&'a self) -> Boxed<'a, Result<Probe, SourceError>> {

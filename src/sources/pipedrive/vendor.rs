@@ -87,6 +87,8 @@ fn limited(answer: &Answer) -> Meaning {
         .and_then(|secs| i64::try_from(secs).ok())
         .map(|secs| secs.saturating_mul(1_000));
     let wait_ms = retry_after_ms(&answer.headers).or(reset_ms).unwrap_or(BURST_MS);
+    // Whole seconds of a window of two may be none.
+    let wait_ms = wait_ms.max(BURST_MS / 2);
     let daily = number(&answer.headers, DAILY_REMAINING) == Some(0)
         || answer.words("error").is_some_and(|words| words.to_lowercase().contains("daily"));
     if daily || wait_ms > WAIT_MS_MAX {

@@ -97,7 +97,8 @@ impl Pass<'_> {
 
     async fn members_of(&self, ids: &[String]) -> Result<Vec<Row>, SourceError> {
         let fields = &self.mapper.fields;
-        let wanted = fields.touches || fields.lead_campaign_is_first_joined();
+        let asked = fields.touches || fields.lead_campaign_is_first_joined();
+        let wanted = asked && self.has_members;
         let Some(names) = self.shapes.get(&Kind::CampaignMember).filter(|_| wanted) else {
             return Ok(Vec::new());
         };
@@ -120,11 +121,29 @@ impl Pass<'_> {
             async move { org.rows_of(operation, &select, how, ids, &names).await }
         };
         let of = "OpportunityId";
+        let sees_roles = self.shapes.contains_key(&Kind::ContactRole);
+        let sees_conversions = self
+            .shapes
+            .get(&Kind::Lead)
+            .is_some_and(|names| names.iter().any(|name| name == "ConvertedOpportunityId"));
         let (stage_rows, owner_rows, role_rows, lead_rows) = tokio::join!(
             ask("read stage history", "OpportunityHistory", &stages, (of, IN_TIME)),
             ask("read owner history", "OpportunityFieldHistory", &owners, (of, OF_OWNER)),
-            ask("read contact roles", Kind::ContactRole.name(), &roles, (of, "")),
-            ask("read converted leads", "Lead", &leads, ("ConvertedOpportunityId", IN_TIME)),
+            async {
+                match sees_roles {
+                    true => {
+                        ask("read contact roles", Kind::ContactRole.name(), &roles, (of, "")).await
+                    }
+                    false => Ok(Vec::new()),
+                }
+            },
+            async {
+                let how = ("ConvertedOpportunityId", IN_TIME);
+                match sees_conversions {
+                    true => ask("read converted leads", "Lead", &leads, how).await,
+                    false => Ok(Vec::new()),
+                }
+            },
         );
         let (stage_rows, owner_rows) = (stage_rows?, owner_rows?);
         let (role_rows, lead_rows) = (role_rows?, lead_rows?);
@@ -166,7 +185,7 @@ impl Pass<'_> {
         }
         let mut roles =
             Part::of(Object::ContactRole, parts.remove(&Object::ContactRole).unwrap_or_default());
-        roles.whole = Some(Whole { field: "opportunity", parents: ids });
+        roles.whole = sees_roles.then_some(Whole { field: "opportunity", parents: ids });
         page.parts.push(roles);
         Ok(page)
     }

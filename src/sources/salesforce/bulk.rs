@@ -135,6 +135,8 @@ impl Org {
         });
         match read.await {
             Err(SourceError::NotThere(_)) => Ok(None),
+            // A place in the results that the vendor does not know any more.
+            Err(SourceError::At { .. }) if job.locator.is_some() => Ok(None),
             other => other,
         }
     }

@@ -101,6 +101,11 @@ impl Salesforce {
         org.api.share(self.settings.daily_share, &spent);
         let before = org.api.spent();
         let result = self.pass(&org, request, &pages).await;
+        if result.as_ref().is_err_and(|error| error.to_string().contains("INVALID_FIELD")) {
+            // A field was taken away since they were asked for: the next sync asks again.
+            let cursor = Some((shapes::KNOWN.to_owned(), String::new()));
+            let _ = pages.send(Page { cursor, ..Page::default() }).await;
+        }
         let requests = org.api.spent() - before;
         let name = &self.name;
         tracing::info!(source = name, requests, "source {name}: {requests} requests were sent");
@@ -117,15 +122,22 @@ impl Salesforce {
         pages: &Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let shapes = shapes::shapes(org, &self.fields, request, pages).await?;
+        let members = Kind::CampaignMember.name();
+        let known = request.cursors.contains_key(members);
+        let has_members =
+            shapes.contains_key(&Kind::CampaignMember) && (known || org.has_any(members).await?);
         let pass = Pass {
             mapper: self.mapper(org.stages().await?.unwrap_or_default()),
             org: org.clone(),
             shapes,
+            has_members,
+            begun: Mutex::new(BTreeMap::new()),
             request,
             pages: pages.clone(),
             inventory: Mutex::new(BTreeMap::new()),
         };
         pass.read_queues().await?;
+        pass.begin_children().await?;
         // Each goes on for itself, so that one that fails holds no other up.
         let (a, b, c, d, e) = tokio::join!(
             async { pass.read(Kind::User).await.and(pass.read(Kind::Campaign).await) },
@@ -157,8 +169,12 @@ impl Salesforce {
         let select = soql::select(&names, kind.name());
         let org = self.org()?;
         let rows = org.rows_of("look for what is gone", &select, ("Id", ""), &ids, &names).await?;
-        for gone in rows.iter().filter_map(map::end) {
-            fates.insert(gone.id.clone(), gone);
+        for row in &rows {
+            match map::end(row) {
+                Some(gone) => fates.insert(gone.id.clone(), gone),
+                // It came while the lists were read.
+                None => fates.remove(row.id()),
+            };
         }
         Ok(fates.into_values().collect())
     }

@@ -13,6 +13,9 @@ use crate::sources::http::{Api, Request};
 /// Pages of one question; more is an answer that never ends.
 const PAGES_MAX: usize = 100_000;
 
+/// How often a question whose next page is lost is asked from its beginning.
+const AGAIN_MAX: usize = 3;
+
 /// A company at Salesforce.
 #[derive(Clone)]
 pub struct Org {
@@ -79,11 +82,18 @@ impl Org {
         ask: Ask,
         names: &Names,
     ) -> Result<Result<Vec<Row>, Refusal>, SourceError> {
-        let mut ask = ask;
-        let mut rows = Vec::new();
+        let first = ask.clone();
+        let (mut ask, mut rows, mut again) = (ask, Vec::new(), 0);
         for _ in 0..PAGES_MAX {
             let page = match self.page(operation, &ask, names).await? {
                 Ok(page) => page,
+                // The vendor forgot where it was: the whole question once more.
+                Err(refusal) if refusal.code == "INVALID_QUERY_LOCATOR" && again < AGAIN_MAX => {
+                    again += 1;
+                    rows.clear();
+                    ask = first.clone();
+                    continue;
+                }
                 Err(refusal) => return Ok(Err(refusal)),
             };
             rows.extend(page.rows);
@@ -96,8 +106,8 @@ impl Org {
         Ok(Ok(rows))
     }
 
-    /// Rows whose field is one of these ids, asked for in groups that fit into an address. Nothing where the
-    /// kind of record is hidden.
+    /// Rows whose field is one of these ids, asked for in groups that fit into an address. Histories may be
+    /// hidden, and are empty then; other kinds were there when they were described, and are an error.
     pub async fn rows_of(
         &self,
         operation: &str,
@@ -107,15 +117,31 @@ impl Org {
         names: &Names,
     ) -> Result<Vec<Row>, SourceError> {
         let mut rows = Vec::new();
-        for ids in ids.chunks(IDS_MAX) {
+        let mut groups: Vec<&[String]> = ids.chunks(IDS_MAX).rev().collect();
+        while let Some(ids) = groups.pop() {
             let question = format!("{select} WHERE {}{more}", soql::within(field, ids));
             match self.rows(operation, Ask::All(question), names).await? {
                 Ok(found) => rows.extend(found),
-                Err(refusal) if refusal.is_hidden() => return Ok(Vec::new()),
+                // Fewer ids take less time.
+                Err(refusal) if refusal.code == "QUERY_TIMEOUT" && ids.len() > 1 => {
+                    let (one, other) = ids.split_at(ids.len() / 2);
+                    groups.extend([other, one]);
+                }
+                Err(refusal) if refusal.is_hidden() && may_be_hidden(select) => {
+                    return Ok(Vec::new());
+                }
                 Err(refusal) => return Err(self.refused(operation, &refusal)),
             }
         }
         Ok(rows)
+    }
+
+    /// Whether there is any record of a kind.
+    pub async fn has_any(&self, object: &str) -> Result<bool, SourceError> {
+        let names: Names = Arc::from(vec!["Id".to_owned()]);
+        let operation = format!("look for any {object}");
+        let ask = Ask::All(format!("SELECT Id FROM {object} LIMIT 1"));
+        Ok(self.rows(&operation, ask, &names).await?.is_ok_and(|rows| !rows.is_empty()))
     }
 
     /// How many rows a question has.
@@ -211,4 +237,9 @@ impl Org {
             mend: mend.to_owned(),
         }
     }
+}
+
+/// Whether a question is about a history.
+fn may_be_hidden(select: &str) -> bool {
+    select.ends_with("History")
 }

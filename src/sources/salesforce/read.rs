@@ -18,6 +18,8 @@ use crate::sources::{Page, ReadRequest, SourceError, id_hash};
 
 /// Pages of one pass; more is an answer that never ends.
 const PAGES_MAX: usize = 1_000_000;
+/// Rows of one page for the store: sixty-four of them may wait there. A multiple of the ids of one question.
+const ROWS_PER_PAGE: usize = 2 * soql::IDS_MAX;
 /// How often a range that takes the vendor too long is halved.
 const HALVINGS_MAX: u32 = 40;
 /// A first load of more rows than this goes by a bulk job.
@@ -31,6 +33,10 @@ pub struct Pass<'a> {
     pub mapper: Mapper,
     /// The fields that each kind has, of those that are wanted; kinds that are hidden are absent.
     pub shapes: BTreeMap<Kind, Names>,
+    /// Whether anybody belongs to a campaign.
+    pub has_members: bool,
+    /// Where kinds that come with their parents begin: before these are loaded.
+    pub begun: Mutex<BTreeMap<Kind, Cursor>>,
     /// What is asked for.
     pub request: &'a ReadRequest,
     /// Where pages go.
@@ -60,6 +66,7 @@ impl Pass<'_> {
     /// Reads a kind: its first load or what changed; everything, for a full sync.
     pub async fn read(&self, kind: Kind) -> Result<(), SourceError> {
         let stored = Cursor::parse(self.request.cursors.get(kind.name()));
+        let stored = stored.or_else(|| self.begun().get(&kind).cloned());
         let Some(names) = self.shapes.get(&kind) else {
             return match stored {
                 Some(_) => Err(self.vanished(kind)),
@@ -74,9 +81,7 @@ impl Pass<'_> {
         // A load that goes on has not seen the ids of what came before.
         let resumed = first && self.request.cursors.contains_key(kind.name());
         if first {
-            if !kind.comes_with_parents() {
-                self.load(kind, names, &mut cursor).await?;
-            }
+            self.load(kind, names, &mut cursor).await?;
             cursor.loaded(self.request.started);
             self.send(Page { cursor: Some(named(kind, &cursor)), ..Page::default() }).await?;
         }
@@ -84,6 +89,26 @@ impl Pass<'_> {
             self.list(kind, names, &mut None).await?;
         }
         self.changes(kind, names, &mut cursor).await
+    }
+
+    fn begun(&self) -> std::sync::MutexGuard<'_, BTreeMap<Kind, Cursor>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What changes of memberships and roles while their parents are loaded, be it over days, is read after
+    /// them: so their cursors are set before.
+    pub async fn begin_children(&self) -> Result<(), SourceError> {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.comes_with_parents()) {
+            let known = self.request.cursors.contains_key(kind.name());
+            if known || !self.shapes.contains_key(&kind) {
+                continue;
+            }
+            let mut cursor = Cursor::begin(self.newest(kind).await?);
+            cursor.loaded(self.request.started);
+            self.send(Page { cursor: Some(named(kind, &cursor)), ..Page::default() }).await?;
+            self.begun().insert(kind, cursor);
+        }
+        Ok(())
     }
 
     /// A kind that was read before and is hidden now: its records are not gone.
@@ -161,7 +186,10 @@ impl Pass<'_> {
             cursor.loading = plain(true);
             return Ok(false);
         };
-        while total > 0 {
+        if total == 0 {
+            return Ok(true);
+        }
+        for _ in 0..PAGES_MAX {
             let Some(results) = self.org.results(&operation, &job, names).await? else {
                 cursor.loading = plain(true);
                 return Ok(false);
@@ -176,7 +204,7 @@ impl Pass<'_> {
                 return self.org.counted(&operation, job.rows, Some(total)).map(|()| true);
             }
             cursor.loading = keep(&job);
-            self.emit(kind, results.rows, more.then(|| cursor.text())).await?;
+            self.emit(kind, results.rows, more.then(|| cursor.text()), true).await?;
             if !more {
                 break;
             }
@@ -209,7 +237,7 @@ impl Pass<'_> {
                         cursor.loading = Some(Loading { from, ..next });
                         cursor.text()
                     });
-                    self.emit(kind, page.rows, text).await?;
+                    self.emit(kind, page.rows, text, true).await?;
                     if !more {
                         return Ok(());
                     }
@@ -251,7 +279,7 @@ impl Pass<'_> {
                     if !more && until.is_none() {
                         cursor.end(&began, started);
                     }
-                    self.emit(kind, page.rows, Some(cursor.text())).await?;
+                    self.emit(kind, page.rows, Some(cursor.text()), false).await?;
                     if more {
                         continue;
                     }
@@ -331,26 +359,42 @@ impl Pass<'_> {
         kind: Kind,
         rows: Vec<Row>,
         cursor: Option<String>,
+        loading: bool,
     ) -> Result<(), SourceError> {
         let living = rows.iter().filter(|row| end(row).is_none());
         self.remember(kind.object(), living.map(Row::id));
         // What others must be read for comes before the cursor moves behind these rows.
-        self.read_concerned(kind, &rows).await?;
-        let mut page = self.page(kind, &rows).await?;
-        page.cursor = cursor.map(|text| (kind.name().to_owned(), text));
-        self.send(page).await
+        self.read_concerned(kind, &rows, loading).await?;
+        let mut parts = rows.chunks(ROWS_PER_PAGE).peekable();
+        while let Some(part) = parts.next() {
+            let mut page = self.page(kind, part).await?;
+            if parts.peek().is_none() {
+                page.cursor = cursor.as_ref().map(|text| (kind.name().to_owned(), text.clone()));
+            }
+            self.send(page).await?;
+        }
+        if rows.is_empty() {
+            let cursor = cursor.map(|text| (kind.name().to_owned(), text));
+            self.send(Page { cursor, ..Page::default() }).await?;
+        }
+        Ok(())
     }
 
     /// The leads whose campaigns these rows change, and the opportunities whose people or lead.
-    async fn read_concerned(&self, kind: Kind, rows: &[Row]) -> Result<(), SourceError> {
+    async fn read_concerned(
+        &self,
+        kind: Kind,
+        rows: &[Row],
+        loading: bool,
+    ) -> Result<(), SourceError> {
         let (parents, field) = match kind {
             Kind::CampaignMember => (Kind::Lead, "LeadId"),
             Kind::ContactRole => (Kind::Opportunity, "OpportunityId"),
             Kind::Lead => (Kind::Opportunity, "ConvertedOpportunityId"),
             _ => return Ok(()),
         };
-        // Those that are not loaded yet will come as they are then.
-        if !self.request.cursors.contains_key(parents.name()) {
+        // A lead that is loaded beside the opportunities of the first sync: they ask for it themselves.
+        if loading && !self.request.cursors.contains_key(parents.name()) {
             return Ok(());
         }
         let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(field)).collect();
@@ -364,6 +408,8 @@ impl Pass<'_> {
         let operation = format!("read {} by id", kind.name());
         let select = select(names, kind.name());
         let rows = self.org.rows_of(&operation, &select, ("Id", ""), ids, names).await?;
+        let living = rows.iter().filter(|row| end(row).is_none());
+        self.remember(kind.object(), living.map(Row::id));
         let page = self.page(kind, &rows).await?;
         self.send(page).await
     }

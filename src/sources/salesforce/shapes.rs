@@ -16,7 +16,7 @@ use super::wire::Names;
 use crate::sources::{Page, ReadRequest, SourceError};
 
 /// The cursor that holds the fields.
-const KNOWN: &str = "fields";
+pub const KNOWN: &str = "fields";
 /// After this they are asked for again.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(24);
 
