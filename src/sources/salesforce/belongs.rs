@@ -15,6 +15,14 @@ use crate::sources::{Page, Part, SourceError, Whole};
 /// Rows by the id of what they belong to.
 type ByParent<'a> = HashMap<&'a str, Vec<&'a Row>>;
 
+/// What belongs to some opportunities.
+struct Belonging {
+    stages: Vec<Row>,
+    owners: Vec<Row>,
+    roles: Vec<Row>,
+    leads: Vec<Row>,
+}
+
 fn names(names: &[&str]) -> Names {
     Arc::from(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
 }
@@ -111,44 +119,11 @@ impl Pass<'_> {
     async fn opportunities(&self, rows: &[Row]) -> Result<Page, SourceError> {
         let living: Vec<&Row> = rows.iter().filter(|row| end(row).is_none()).collect();
         let ids: Vec<String> = living.iter().map(|row| row.id().to_owned()).collect();
-        let stages = names(&["Id", "OpportunityId", "StageName", "CreatedDate"]);
-        let owners = names(&["Id", "OpportunityId", "OldValue", "NewValue", "CreatedDate"]);
-        let roles = names(&["Id", "OpportunityId", "ContactId", "IsDeleted"]);
-        let leads = names(&["Id", "ConvertedOpportunityId", "CreatedDate", "IsDeleted"]);
-        let ask = |operation, object, names: &'_ Names, how| {
-            let select = select(names, object);
-            let (org, ids, names) = (&self.org, &ids, Arc::clone(names));
-            async move { org.rows_of(operation, &select, how, ids, &names).await }
-        };
+        let belonging = self.belonging(&ids).await?;
         let of = "OpportunityId";
-        let sees_roles = self.shapes.contains_key(&Kind::ContactRole);
-        let sees_conversions = self
-            .shapes
-            .get(&Kind::Lead)
-            .is_some_and(|names| names.iter().any(|name| name == "ConvertedOpportunityId"));
-        let (stage_rows, owner_rows, role_rows, lead_rows) = tokio::join!(
-            ask("read stage history", "OpportunityHistory", &stages, (of, IN_TIME)),
-            ask("read owner history", "OpportunityFieldHistory", &owners, (of, OF_OWNER)),
-            async {
-                match sees_roles {
-                    true => {
-                        ask("read contact roles", Kind::ContactRole.name(), &roles, (of, "")).await
-                    }
-                    false => Ok(Vec::new()),
-                }
-            },
-            async {
-                let how = ("ConvertedOpportunityId", IN_TIME);
-                match sees_conversions {
-                    true => ask("read converted leads", "Lead", &leads, how).await,
-                    false => Ok(Vec::new()),
-                }
-            },
-        );
-        let (stage_rows, owner_rows) = (stage_rows?, owner_rows?);
-        let (role_rows, lead_rows) = (role_rows?, lead_rows?);
-        let (stages, owners) = (by(&stage_rows, of), by(&owner_rows, of));
-        let (roles, leads) = (by(&role_rows, of), by(&lead_rows, "ConvertedOpportunityId"));
+        let (stages, owners) = (by(&belonging.stages, of), by(&belonging.owners, of));
+        let (roles, leads) =
+            (by(&belonging.roles, of), by(&belonging.leads, "ConvertedOpportunityId"));
         let none = Vec::new();
         let mut parts: BTreeMap<Object, Vec<Record>> = BTreeMap::new();
         let mut faults = Vec::new();
@@ -185,9 +160,49 @@ impl Pass<'_> {
         }
         let mut roles =
             Part::of(Object::ContactRole, parts.remove(&Object::ContactRole).unwrap_or_default());
+        let sees_roles = self.shapes.contains_key(&Kind::ContactRole);
         roles.whole = sees_roles.then_some(Whole { field: "opportunity", parents: ids });
         page.parts.push(roles);
         Ok(page)
+    }
+
+    /// Asks for what belongs to opportunities: beside each other, since none rests on another.
+    async fn belonging(&self, ids: &[String]) -> Result<Belonging, SourceError> {
+        let stages = names(&["Id", "OpportunityId", "StageName", "CreatedDate"]);
+        let owners = names(&["Id", "OpportunityId", "OldValue", "NewValue", "CreatedDate"]);
+        let roles = names(&["Id", "OpportunityId", "ContactId", "IsDeleted"]);
+        let leads = names(&["Id", "ConvertedOpportunityId", "CreatedDate", "IsDeleted"]);
+        let ask = |operation, object, names: &'_ Names, how| {
+            let select = select(names, object);
+            let (org, names) = (&self.org, Arc::clone(names));
+            async move { org.rows_of(operation, &select, how, ids, &names).await }
+        };
+        let of = "OpportunityId";
+        let sees_roles = self.shapes.contains_key(&Kind::ContactRole);
+        let sees_conversions = self
+            .shapes
+            .get(&Kind::Lead)
+            .is_some_and(|names| names.iter().any(|name| name == "ConvertedOpportunityId"));
+        let (stages, owners, roles, leads) = tokio::join!(
+            ask("read stage history", "OpportunityHistory", &stages, (of, IN_TIME)),
+            ask("read owner history", "OpportunityFieldHistory", &owners, (of, OF_OWNER)),
+            async {
+                match sees_roles {
+                    true => {
+                        ask("read contact roles", Kind::ContactRole.name(), &roles, (of, "")).await
+                    }
+                    false => Ok(Vec::new()),
+                }
+            },
+            async {
+                let how = ("ConvertedOpportunityId", IN_TIME);
+                match sees_conversions {
+                    true => ask("read converted leads", "Lead", &leads, how).await,
+                    false => Ok(Vec::new()),
+                }
+            },
+        );
+        Ok(Belonging { stages: stages?, owners: owners?, roles: roles?, leads: leads? })
     }
 }
 

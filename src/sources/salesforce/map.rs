@@ -324,3 +324,104 @@ fn in_order<'a>(rows: &[&'a Row]) -> Vec<&'a Row> {
     rows.sort_by_key(|row| row.get("CreatedDate").and_then(stamp));
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::Names;
+    use super::*;
+    use crate::config::api::FieldNames;
+
+    fn mapper() -> Mapper {
+        let stages = [("Prospecting", "open"), ("Closed Won", "won")];
+        Mapper {
+            source: "crm".into(),
+            fields: Fields::new(&FieldNames::new(), &Default::default(), false),
+            base_url: "https://c.my.salesforce.com".into(),
+            stages: stages.into_iter().map(|(name, how)| (name.to_owned(), how)).collect(),
+        }
+    }
+
+    fn row(values: &[(&str, &str)]) -> Row {
+        let names: Names = values.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Row::new(&names, values.iter().map(|(_, value)| Some((*value).to_owned())).collect())
+    }
+
+    fn told(records: &[Record], field: &str) -> Vec<String> {
+        let told = |record: &Record| {
+            format!("{} {}", record.get("at").unwrap(), record.get(field).unwrap())
+        };
+        records.iter().map(told).collect()
+    }
+
+    #[test]
+    fn of_the_two_rows_of_an_owner_change_the_one_with_names_is_left_out() {
+        let deal = row(&[("Id", "006A"), ("CreatedDate", "2026-01-01T09:00:00.000+0000")]);
+        let (ada, ben) = ("005000000000001AAA", "005000000000002AAA");
+        let change = |old: &str, new: &str| {
+            row(&[
+                ("CreatedDate", "2026-01-02T09:00:00.000+0000"),
+                ("OldValue", old),
+                ("NewValue", new),
+            ])
+        };
+        let rows = [change("Ada Example", "Ben Example"), change(ada, ben)];
+        let changes = owner_changes(&deal, &rows.iter().collect::<Vec<_>>());
+        let expected =
+            [format!("2026-01-01T09:00:00Z {ada}"), format!("2026-01-02T09:00:00Z {ben}")];
+        assert_eq!(told(&changes, "owner"), expected);
+        assert!(
+            owner_changes(&deal, &[]).is_empty(),
+            "its owner is its owner from the creation on"
+        );
+    }
+
+    #[test]
+    fn a_history_row_that_leaves_the_stage_is_no_change_of_it() {
+        let at = |day: &str, stage: &str| {
+            row(&[("CreatedDate", &format!("2026-01-0{day}T09:00:00Z")), ("StageName", stage)])
+        };
+        let rows = [at("3", "Closed Won"), at("1", "Prospecting"), at("2", "Prospecting")];
+        let changes = stage_changes("006A", &rows.iter().collect::<Vec<_>>());
+        let expected = ["2026-01-01T09:00:00Z Prospecting", "2026-01-03T09:00:00Z Closed Won"];
+        assert_eq!(told(&changes, "to"), expected);
+    }
+
+    #[test]
+    fn a_deal_is_won_by_its_flag_and_by_its_stage_where_the_flag_is_hidden() {
+        let mut faults = Vec::new();
+        let deal = |values: &[(&str, &str)], faults: &mut Vec<Fault>| {
+            let created = ("CreatedDate", "2026-01-01T09:00:00.000+0000");
+            mapper().opportunity(&row(&[values, &[("Id", "006A"), created]].concat()), None, faults)
+        };
+        let flagged = [("IsWon", "true"), ("IsClosed", "true"), ("CloseDate", "2026-02-01")];
+        let record = deal(&flagged, &mut faults);
+        assert_eq!(
+            (record.get("outcome"), record.get("closed_at")),
+            (Some("won"), Some("2026-02-01"))
+        );
+        let hidden = deal(&[("StageName", "Closed Won")], &mut faults);
+        assert_eq!(hidden.get("outcome"), Some("won"));
+        let open = deal(
+            &[("IsWon", "false"), ("IsClosed", "false"), ("CloseDate", "2026-02-01")],
+            &mut faults,
+        );
+        assert_eq!((open.get("closed_at"), open.get("expected_close")), (None, Some("2026-02-01")));
+        assert!(faults.is_empty(), "{faults:?}");
+        deal(&[("StageName", "Gone")], &mut faults);
+        assert_eq!(faults[0].kind, "unknown_stage");
+    }
+
+    #[test]
+    fn an_invited_colleagues_copy_of_a_meeting_is_no_second_one() {
+        let event = |child: &str| {
+            row(&[
+                ("Id", "00U1"),
+                ("WhatId", "006A"),
+                ("IsChild", child),
+                ("StartDateTime", "2026-01-05T10:00:00.000+0000"),
+            ])
+        };
+        assert!(mapper().event(&event("true")).is_none());
+        assert_eq!(mapper().event(&event("false")).unwrap().get("kind"), Some("meeting"));
+    }
+}

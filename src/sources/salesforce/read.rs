@@ -393,8 +393,9 @@ impl Pass<'_> {
             Kind::Lead => (Kind::Opportunity, "ConvertedOpportunityId"),
             _ => return Ok(()),
         };
-        // A lead that is loaded beside the opportunities of the first sync: they ask for it themselves.
-        if loading && !self.request.cursors.contains_key(parents.name()) {
+        // Where all opportunities are read beside all leads, they ask for the lead themselves.
+        let all = self.request.full || !self.request.cursors.contains_key(parents.name());
+        if loading && all {
             return Ok(());
         }
         let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(field)).collect();
