@@ -353,7 +353,8 @@ impl Pass<'_> {
         Ok(Step::Page(page))
     }
 
-    /// Sends rows with what belongs to them and the cursor behind them, and then the records that they change.
+    /// Sends the records that these rows change, and then the rows with what belongs to them and the cursor behind
+    /// them.
     async fn emit(
         &self,
         kind: Kind,
