@@ -3,6 +3,7 @@
 //! A new vendor is one file here and one line in [`open`].
 
 pub mod csv;
+mod history;
 pub mod http;
 pub mod hubspot;
 pub mod pipedrive;
@@ -213,6 +214,23 @@ pub struct Probe {
 
 /// A value that a source holds, for `discover`: object, field, value, how often.
 pub type Discovered = BTreeMap<(Object, &'static str), BTreeMap<String, u64>>;
+
+/// Different values of a field that `discover` keeps apart.
+const VALUES_MAX: usize = 1_000;
+
+/// Counts the values of those fields of a record that `filled` names, among those that people map or scope by.
+fn count_values(found: &mut Discovered, record: &Record, filled: impl Fn(&str) -> bool) {
+    for field in ["channel", "campaign", "segment", "market", "product", "stage"] {
+        if record.object.field_index(field).is_none() || !filled(field) {
+            continue;
+        }
+        let values = found.entry((record.object, field)).or_default();
+        let value = record.get(field).unwrap_or_default();
+        if values.len() < VALUES_MAX || values.contains_key(value) {
+            *values.entry(value.to_owned()).or_insert(0) += 1;
+        }
+    }
+}
 
 /// A future that a trait object can return.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::clock::Timer;
+use crate::config::api::RateLimit;
 
 /// So many requests in so many milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// What the configuration allows; the usual rate where it says nothing, and none where it asks for none.
+    pub fn of(limit: RateLimit, usual: Rate) -> Option<Rate> {
+        match limit {
+            RateLimit::None => None,
+            RateLimit::Vendor => Some(usual),
+            RateLimit::AtMost(count, secs) => Some(Rate { count, window_ms: secs * 1_000 }),
+        }
+    }
+
     /// A little less than is allowed: requests may arrive closer together than they were sent.
     fn with_margin(self) -> Rate {
         let margin = if self.count > 1 { (self.count / 20).max(1) } else { 0 };

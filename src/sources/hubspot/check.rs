@@ -6,12 +6,10 @@ use super::HubSpot;
 use super::kind::Kind;
 use super::portal::{self, Portal};
 use crate::domain::Object;
-use crate::sources::{Discovered, Probe, SourceError};
+use crate::sources::{Discovered, Probe, SourceError, count_values};
 
 /// Records of a kind that `discover` looks at.
 const LOOKED_AT_MAX: usize = 2_000;
-/// Different values of a field that are kept apart.
-const VALUES_MAX: usize = 1_000;
 
 /// The scope that reading a kind needs, as HubSpot names it.
 fn scope(kind: Kind) -> &'static str {
@@ -82,16 +80,9 @@ impl HubSpot {
                     portal.list(kind, &mapper, false, after.as_deref(), kind.list_limit()).await?;
                 looked_at += page.records.len();
                 for record in page.records.iter().filter_map(|mapped| mapped.record.as_ref()) {
-                    for field in ["channel", "campaign", "segment", "market", "product", "stage"] {
-                        if !self.fields.provides(kind.object(), field) {
-                            continue;
-                        }
-                        let values = found.entry((kind.object(), field)).or_default();
-                        let value = record.get(field).unwrap_or_default();
-                        if values.len() < VALUES_MAX || values.contains_key(value) {
-                            *values.entry(value.to_owned()).or_insert(0) += 1;
-                        }
-                    }
+                    count_values(&mut found, record, |field| {
+                        self.fields.provides(kind.object(), field)
+                    });
                 }
                 if page.after.is_none() || page.after == after {
                     break;

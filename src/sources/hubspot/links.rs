@@ -11,6 +11,7 @@ use super::kind::Kind;
 use super::map::Mapped;
 use super::read::{Pass, gone};
 use crate::domain::{Fault, Object, Record};
+use crate::sources::history::contact_role;
 use crate::sources::{Gone, Page, Part, SourceError, Waiting, Whole};
 
 type Links = HashMap<String, Vec<String>>;
@@ -68,7 +69,7 @@ impl Pass<'_> {
             let first = contacts.iter().min_by_key(|id| age(id));
             deal.set("lead", first.cloned());
             for contact in contacts {
-                roles.records.push(role(&deal.id, contact));
+                roles.records.push(contact_role(&deal.id, contact));
             }
         }
         roles.whole = Some(Whole { field: "opportunity", parents: ids });
@@ -146,7 +147,7 @@ impl Pass<'_> {
         let mut roles = Part::of(Object::ContactRole, Vec::new());
         for (deal, contacts) in contacts {
             for contact in contacts {
-                roles.records.push(role(deal, contact));
+                roles.records.push(contact_role(deal, contact));
             }
         }
         roles.whole = Some(Whole { field: "opportunity", parents: deals.to_vec() });
@@ -166,14 +167,6 @@ impl Pass<'_> {
         }
         self.send(Page { parts: vec![roles, links], ..Page::default() }).await
     }
-}
-
-/// A contact takes part in a deal.
-fn role(deal: &str, contact: &str) -> Record {
-    let mut role = Record::empty(Object::ContactRole, format!("{deal}|{contact}"));
-    role.set("opportunity", Some(deal.to_owned()));
-    role.set("lead", Some(contact.to_owned()));
-    role
 }
 
 /// An activity belongs to a deal or to a contact.

@@ -9,6 +9,7 @@ use super::touches;
 use super::wire::{Item, Version};
 use crate::domain::record::{FieldKind, PRESENT};
 use crate::domain::{Fault, Object, Record};
+use crate::sources::history;
 use crate::sources::value::{of_kind, shown};
 
 /// A record, and what belongs to it.
@@ -238,34 +239,13 @@ fn activity(kind: Kind, item: &Item<'_>, id: &str, automated: Option<&str>) -> O
 
 /// The changes of stage and owner that a deal's history tells, whatever their order there.
 fn changes(item: &Item<'_>, deal: &str) -> Vec<Record> {
-    let mut records = Vec::new();
     let none = Vec::new();
-    let history = item.properties_with_history.as_ref();
-    let versions = |name: &str| history.and_then(|all| all.get(name)?.as_ref()).unwrap_or(&none);
-    let mut from: Option<String> = None;
-    for (at, stage) in in_order(versions("dealstage")) {
-        let Some(stage) = stage.filter(|stage| from.as_ref() != Some(stage)) else { continue };
-        let mut record = Record::empty(Object::StageChange, format!("{deal}|{at}|{stage}"));
-        record.set("opportunity", Some(deal.to_owned()));
-        record.set("at", Some(at));
-        record.set("from", from.replace(stage.clone()));
-        record.set("to", Some(stage));
-        records.push(record);
-    }
-    let mut last: Option<Option<String>> = None;
-    for (at, owner) in in_order(versions("hubspot_owner_id")) {
-        // Nobody at first is how every deal begins, and no change.
-        if last.as_ref() == Some(&owner) || (last.is_none() && owner.is_none()) {
-            continue;
-        }
-        let id = format!("{deal}|{at}|{}", owner.as_deref().unwrap_or_default());
-        let mut record = Record::empty(Object::OwnerChange, id);
-        record.set("opportunity", Some(deal.to_owned()));
-        record.set("at", Some(at));
-        record.set("owner", owner.clone());
-        last = Some(owner);
-        records.push(record);
-    }
+    let told = item.properties_with_history.as_ref();
+    let versions = |name: &str| told.and_then(|all| all.get(name)?.as_ref()).unwrap_or(&none);
+    let stages = in_order(versions("dealstage")).into_iter();
+    let mut records =
+        history::stage_changes(deal, stages.filter_map(|(at, stage)| Some((at, stage?))));
+    records.extend(history::owner_changes(deal, in_order(versions("hubspot_owner_id"))));
     records
 }
 

@@ -26,7 +26,7 @@ use super::{
     Boxed, Complete, Discovered, Gone, Inventory, Page, Part, Probe, ReadRequest, Source,
     SourceError, in_background,
 };
-use crate::config::api::{HubSpot as Settings, RateLimit};
+use crate::config::api::HubSpot as Settings;
 use crate::domain::{Object, Record};
 use kind::{Fields, Kind};
 use map::Mapper;
@@ -57,13 +57,9 @@ impl HubSpot {
     }
 
     fn portal(&self) -> Result<Portal, SourceError> {
-        let rates = match self.settings.rate_limit {
-            RateLimit::None => (None, None),
-            RateLimit::Vendor => (Some(GENERAL_RATE), Some(SEARCH_RATE)),
-            RateLimit::AtMost(count, secs) => {
-                (Some(Rate { count, window_ms: secs * 1_000 }), Some(SEARCH_RATE))
-            }
-        };
+        let general = Rate::of(self.settings.rate_limit, GENERAL_RATE);
+        // Only where there is no limit at all there is none for searches.
+        let rates = (general, general.map(|_| SEARCH_RATE));
         let auth = Auth::Bearer(self.settings.token.clone());
         let vendor = Box::new(vendor::HubSpotVendor);
         let url = &self.settings.base_url;

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use super::Pipedrive;
 use super::account::List;
 use super::map::{is, text};
-use crate::domain::{Object, Record};
-use crate::sources::{Discovered, Probe, SourceError};
+use crate::domain::Object;
+use crate::sources::{Discovered, Probe, Source as _, SourceError, count_values};
 
-/// Different values of a field that are kept apart.
-const VALUES_MAX: usize = 1_000;
 /// Records of a list that are looked at.
 const LOOKED_AT: usize = 500;
 
@@ -61,7 +59,9 @@ impl Pipedrive {
                     List::Leads => mapper.lead(&item, &mut faults),
                     _ => mapper.deal(&item, &mut faults),
                 };
-                record.iter().for_each(|record| count(&mut found, record));
+                if let Some(record) = &record {
+                    count_values(&mut found, record, |field| self.provides(record.object, field));
+                }
             }
         }
         let pipelines: BTreeMap<String, String> = account
@@ -84,18 +84,5 @@ impl Pipedrive {
         let owners = owners.iter().filter_map(|user| text(user, "email").or(text(user, "id")));
         found.insert((Object::Owner, "owner"), owners.map(|owner| (owner, 1)).collect());
         Ok(found)
-    }
-}
-
-fn count(found: &mut Discovered, record: &Record) {
-    for field in ["channel", "campaign", "segment", "market", "product", "stage"] {
-        if record.object.field_index(field).is_none() {
-            continue;
-        }
-        let values = found.entry((record.object, field)).or_default();
-        let value = record.get(field).unwrap_or_default();
-        if values.len() < VALUES_MAX || values.contains_key(value) {
-            *values.entry(value.to_owned()).or_insert(0) += 1;
-        }
     }
 }

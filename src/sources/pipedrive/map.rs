@@ -13,6 +13,7 @@ use crate::config::api::FieldNames;
 use crate::config::source::ATTRIBUTE_PREFIX;
 use crate::domain::record::{FieldKind, PRESENT};
 use crate::domain::{Fault, Object, Record};
+use crate::sources::history;
 use crate::sources::value::of_kind;
 
 /// What mapping needs to know beside the record.
@@ -241,31 +242,11 @@ pub fn changes(deal: &Value, log: &[Value]) -> Vec<Record> {
         let later = rows.into_iter().filter_map(|(at, _, new)| Some((at, new?)));
         first.into_iter().chain(later).collect::<Vec<_>>()
     };
-    let mut records = Vec::new();
-    let mut from: Option<String> = None;
-    for (at, stage) in series(&["stage_id"], "stage_id") {
-        if from.as_ref() == Some(&stage) {
-            continue;
-        }
-        let mut record = Record::empty(Object::StageChange, format!("{id}|{at}|{stage}"));
-        record.set("opportunity", Some(id.clone()));
-        record.set("at", Some(at.to_string()));
-        record.set("from", from.replace(stage.clone()));
-        record.set("to", Some(stage));
-        records.push(record);
-    }
-    let mut last: Option<String> = None;
-    for (at, owner) in series(&["owner_id", "user_id"], "owner_id") {
-        if last.as_ref() == Some(&owner) {
-            continue;
-        }
-        let mut record = Record::empty(Object::OwnerChange, format!("{id}|{at}|{owner}"));
-        record.set("opportunity", Some(id.clone()));
-        record.set("at", Some(at.to_string()));
-        record.set("owner", Some(owner.clone()));
-        last = Some(owner);
-        records.push(record);
-    }
+    let told = |(at, value): (Timestamp, String)| (at.to_string(), value);
+    let stages = series(&["stage_id"], "stage_id").into_iter().map(told);
+    let owners = series(&["owner_id", "user_id"], "owner_id").into_iter().map(told);
+    let mut records = history::stage_changes(&id, stages);
+    records.extend(history::owner_changes(&id, owners.map(|(at, owner)| (at, Some(owner)))));
     records
 }
 

@@ -20,7 +20,7 @@ use super::{
     Boxed, Complete, Discovered, Inventory, Page, Part, Probe, ReadRequest, Source, SourceError,
     in_background,
 };
-use crate::config::api::{Pipedrive as Settings, RateLimit};
+use crate::config::api::Pipedrive as Settings;
 use crate::config::source::ATTRIBUTE_PREFIX;
 use crate::domain::Object;
 use account::{Account, List};
@@ -54,11 +54,7 @@ impl Pipedrive {
     }
 
     fn account(&self) -> Result<Account, SourceError> {
-        let rate = match self.settings.rate_limit {
-            RateLimit::None => None,
-            RateLimit::Vendor => Some(USUAL_RATE),
-            RateLimit::AtMost(count, secs) => Some(Rate { count, window_ms: secs * 1_000 }),
-        };
+        let rate = Rate::of(self.settings.rate_limit, USUAL_RATE);
         let auth = Auth::Header("x-api-token", self.settings.token.clone());
         let vendor = Box::new(vendor::PipedriveVendor);
         let url = &self.settings.base_url;

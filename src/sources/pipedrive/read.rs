@@ -11,6 +11,7 @@ use super::account::{Account, List, PAGE_ROWS, PAGES_MAX};
 use super::cursor::{Cursor, second};
 use super::map::{self, Mapper, person, stamp, text};
 use crate::domain::{Object, Record};
+use crate::sources::history::contact_role;
 use crate::sources::{Gone, Page, Part, ReadRequest, SourceError, Whole, id_hash};
 
 /// Deals whose change logs are read between two pages for the store: what is read is kept when a budget ends.
@@ -214,7 +215,9 @@ impl Pass<'_> {
             let Some(record) = self.mapper.deal(deal, &mut faults) else { continue };
             self.check_stage(&record, &mut faults);
             ids.push(record.id.clone());
-            roles.records.extend(text(deal, "person_id").map(|id| role(&record.id, &person(&id))));
+            roles
+                .records
+                .extend(text(deal, "person_id").map(|id| contact_role(&record.id, &person(&id))));
             let log = logs.and_then(|logs| logs.get(index));
             for change in log.map(|log| map::changes(deal, log)).unwrap_or_default() {
                 let part =
@@ -266,11 +269,4 @@ pub fn changed_at(item: &Value) -> Option<Timestamp> {
 
 fn named(list: List, cursor: &Cursor) -> Option<(String, String)> {
     Some((list.name().to_owned(), cursor.text()))
-}
-
-fn role(deal: &str, who: &str) -> Record {
-    let mut role = Record::empty(Object::ContactRole, format!("{deal}|{who}"));
-    role.set("opportunity", Some(deal.to_owned()));
-    role.set("lead", Some(who.to_owned()));
-    role
 }

@@ -10,6 +10,7 @@ use super::read::Pass;
 use super::soql::{select, stamp};
 use super::wire::{Names, Row};
 use crate::domain::{Object, Record};
+use crate::sources::history::contact_role;
 use crate::sources::{Page, Part, SourceError, Whole};
 
 /// Rows by the id of what they belong to.
@@ -147,7 +148,7 @@ impl Pass<'_> {
             let mut people: Vec<&str> = people.collect();
             people.sort_unstable();
             people.dedup();
-            let people = people.into_iter().map(|who| map::role(row.id(), who));
+            let people = people.into_iter().map(|who| contact_role(row.id(), who));
             parts.entry(Object::ContactRole).or_default().extend(people);
         }
         let mut own =

@@ -7,13 +7,11 @@ use super::kind::Kind;
 use super::org::{Ask, Field, Org};
 use super::soql::select;
 use super::wire::{Names, Row};
-use crate::domain::{Object, Record};
-use crate::sources::{Discovered, Probe, SourceError};
+use crate::domain::Object;
+use crate::sources::{Discovered, Probe, SourceError, count_values};
 
 /// Records of a kind that `discover` looks at.
 const LOOKED_AT_MAX: usize = 2_000;
-/// Different values of a field that are kept apart.
-const VALUES_MAX: usize = 1_000;
 /// What it means that a kind of record is hidden.
 const HIDDEN: [(Kind, &str); 7] = [
     (Kind::User, "owners are shown by their ids, and teams must name ids"),
@@ -137,10 +135,19 @@ impl Salesforce {
         for kind in [Kind::Lead, Kind::Opportunity, Kind::CampaignMember] {
             for row in org.first(kind, &self.fields.asked(kind)).await? {
                 let mut faults = Vec::new();
+                // A lead's campaign is told by its memberships.
+                let filled = |field: &str| {
+                    let own = self.fields.provides(kind.object(), field);
+                    let joined = self.fields.lead_campaign_is_first_joined();
+                    own && !(kind == Kind::Lead && field == "campaign" && joined)
+                };
                 match kind {
-                    Kind::Lead => count(&mut found, &mapper.lead(&row, None, &mut faults)),
+                    Kind::Lead => {
+                        count_values(&mut found, &mapper.lead(&row, None, &mut faults), filled);
+                    }
                     Kind::Opportunity => {
-                        count(&mut found, &mapper.opportunity(&row, None, &mut faults));
+                        let record = mapper.opportunity(&row, None, &mut faults);
+                        count_values(&mut found, &record, filled);
                     }
                     _ => {
                         let campaign = row.get("CampaignId").unwrap_or_default().to_owned();
@@ -159,22 +166,6 @@ impl Salesforce {
         let owners = owners.map(|row| (row.get("Email").unwrap_or(row.id()).to_owned(), 1));
         found.insert((Object::Owner, "owner"), owners.collect());
         Ok(found)
-    }
-}
-
-fn count(found: &mut Discovered, record: &Record) {
-    for field in ["channel", "campaign", "segment", "market", "product", "stage"] {
-        if record.object.field_index(field).is_none() {
-            continue;
-        }
-        if record.object == Object::Lead && field == "campaign" && record.get(field).is_none() {
-            continue;
-        }
-        let values = found.entry((record.object, field)).or_default();
-        let value = record.get(field).unwrap_or_default();
-        if values.len() < VALUES_MAX || values.contains_key(value) {
-            *values.entry(value.to_owned()).or_insert(0) += 1;
-        }
     }
 }
 

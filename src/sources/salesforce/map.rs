@@ -1,6 +1,6 @@
 //! A row of Salesforce as canonical records: pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -9,8 +9,8 @@ use super::soql::{moment, stamp};
 use super::wire::Row;
 use crate::domain::record::{FieldKind, PRESENT};
 use crate::domain::{Fault, Moment, Object, Record};
-use crate::sources::Gone;
 use crate::sources::value::{of_kind, shown};
+use crate::sources::{Gone, history};
 
 /// Prefixes of ids: what a task or an event is about.
 const OPPORTUNITY_PREFIX: &str = "006";
@@ -254,47 +254,24 @@ pub fn touch(row: &Row) -> Option<Record> {
     Some(record)
 }
 
-/// Somebody takes part in an opportunity: a contact, or the lead that became it.
-pub fn role(opportunity: &str, who: &str) -> Record {
-    let mut record = Record::empty(Object::ContactRole, format!("{opportunity}|{who}"));
-    record.set("opportunity", Some(opportunity.to_owned()));
-    record.set("lead", Some(who.to_owned()));
-    record
-}
-
 /// The stages of one opportunity, from its history in the order of time. There is a row for each change of
 /// amount, close date and the like too: those leave the stage as it was.
-pub fn stage_changes(opportunity: &str, history: &[&Row]) -> Vec<Record> {
-    let mut from: Option<String> = None;
-    let mut records = Vec::new();
-    for row in in_order(history) {
-        let (Some(at), Some(stage)) =
-            (row.get("CreatedDate").and_then(moment), row.get("StageName"))
-        else {
-            continue;
-        };
-        if from.as_deref() == Some(stage) {
-            continue;
-        }
-        let mut record = Record::empty(Object::StageChange, format!("{opportunity}|{at}|{stage}"));
-        record.set("opportunity", Some(opportunity.to_owned()));
-        record.set("at", Some(at));
-        record.set("from", from.replace(stage.to_owned()));
-        record.set("to", Some(stage.to_owned()));
-        records.push(record);
-    }
-    records
+pub fn stage_changes(opportunity: &str, rows: &[&Row]) -> Vec<Record> {
+    let stages = in_order(rows).into_iter().filter_map(|row| {
+        Some((row.get("CreatedDate").and_then(moment)?, row.get("StageName")?.to_owned()))
+    });
+    history::stage_changes(opportunity, stages)
 }
 
 /// The owners of one opportunity, from the changes that were tracked. A change has two rows, one with ids and
 /// one with names; only the first is read. Without any, its owner is its owner from the creation on.
-pub fn owner_changes(opportunity: &Row, history: &[&Row]) -> Vec<Record> {
+pub fn owner_changes(opportunity: &Row, rows: &[&Row]) -> Vec<Record> {
     let id = |text: Option<&str>| {
         let text = text?;
         let known = OWNER_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
         (known && [15, 18].contains(&text.len()) && !text.contains(' ')).then(|| text.to_owned())
     };
-    let changes: Vec<(String, Option<String>, String)> = in_order(history)
+    let changes: Vec<(String, Option<String>, String)> = in_order(rows)
         .into_iter()
         .filter_map(|row| {
             let at = row.get("CreatedDate").and_then(moment)?;
@@ -305,17 +282,8 @@ pub fn owner_changes(opportunity: &Row, history: &[&Row]) -> Vec<Record> {
     let first = changes.first().and_then(|(_, old, _)| old.clone());
     let first = first.zip(created).map(|(owner, at)| (at, owner));
     let later = changes.into_iter().map(|(at, _, new)| (at, new));
-    let mut seen = BTreeSet::new();
-    let record = |(at, owner): (String, String)| {
-        let key = format!("{}|{at}|{owner}", opportunity.id());
-        let mut record = Record::empty(Object::OwnerChange, key);
-        record.set("opportunity", Some(opportunity.id().to_owned()));
-        record.set("at", Some(at));
-        record.set("owner", Some(owner));
-        record
-    };
-    let all = first.into_iter().chain(later).map(record);
-    all.filter(|record| seen.insert(record.id.clone())).collect()
+    let owners = first.into_iter().chain(later).map(|(at, owner)| (at, Some(owner)));
+    history::owner_changes(opportunity.id(), owners)
 }
 
 /// Rows by their time; within a second as the server ordered them.

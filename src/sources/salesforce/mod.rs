@@ -28,7 +28,7 @@ use super::{
     Boxed, Complete, Discovered, Gone, Inventory, Page, Part, Probe, ReadRequest, Source,
     SourceError, in_background,
 };
-use crate::config::api::{Login, RateLimit, Salesforce as Settings};
+use crate::config::api::{Login, Salesforce as Settings};
 use crate::domain::Object;
 use kind::{Fields, Kind};
 use map::Mapper;
@@ -64,11 +64,7 @@ impl Salesforce {
 
     fn org(&self) -> Result<Org, SourceError> {
         let settings = &self.settings;
-        let rate = match settings.rate_limit {
-            RateLimit::None => None,
-            RateLimit::Vendor => Some(USUAL_RATE),
-            RateLimit::AtMost(count, secs) => Some(Rate { count, window_ms: secs * 1_000 }),
-        };
+        let rate = Rate::of(settings.rate_limit, USUAL_RATE);
         let proof = match &settings.login {
             Login::ClientSecret(secret) => Proof::ClientSecret(secret.clone()),
             Login::Key { username, private_key, audience } => Proof::Assertion {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::rpc::untagged;
 use crate::domain::{Object, Record};
+use crate::sources::history;
 
 /// States in which it is with sales.
 const WITH_SALES: [&str; 3] = ["opportunity", "converted", "won"];
@@ -131,43 +132,15 @@ fn entered_state(revisions: &[Revision]) -> Option<Timestamp> {
 }
 
 fn stage_changes(id: &str, revisions: &[Revision]) -> Vec<Record> {
-    let mut from: Option<String> = None;
-    let mut records = Vec::new();
-    for revision in revisions.iter().filter(|revision| !revision.state.is_empty()) {
-        if from.as_ref() == Some(&revision.state) {
-            continue;
-        }
-        let (at, to) = (revision.at.to_string(), revision.state.clone());
-        let mut record = Record::empty(Object::StageChange, format!("{id}|{at}|{to}"));
-        record.set("opportunity", Some(id.to_owned()));
-        record.set("at", Some(at));
-        record.set("from", from.replace(to.clone()));
-        record.set("to", Some(to));
-        records.push(record);
-    }
-    records
+    let known = revisions.iter().filter(|revision| !revision.state.is_empty());
+    history::stage_changes(id, known.map(|one| (one.at.to_string(), one.state.clone())))
 }
 
 /// Changes of the owner, those of its time as a lead included: the hand-off is the later of creation
 /// and first owner.
 fn owner_changes(id: &str, revisions: &[Revision]) -> Vec<Record> {
-    let mut last: Option<&str> = None;
-    let mut records = Vec::new();
-    for revision in revisions {
-        let owner = revision.owner.as_deref();
-        if owner == last {
-            continue;
-        }
-        last = owner;
-        let at = revision.at.to_string();
-        let key = format!("{id}|{at}|{}", owner.unwrap_or_default());
-        let mut record = Record::empty(Object::OwnerChange, key);
-        record.set("opportunity", Some(id.to_owned()));
-        record.set("at", Some(at));
-        record.set("owner", owner.map(str::to_owned));
-        records.push(record);
-    }
-    records
+    let owners = revisions.iter().map(|one| (one.at.to_string(), one.owner.clone()));
+    history::owner_changes(id, owners)
 }
 
 #[cfg(test)]

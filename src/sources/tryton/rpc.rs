@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::map::Row;
-use crate::config::api::{RateLimit, Tryton as Settings};
+use crate::config::api::Tryton as Settings;
 use crate::config::secret::Secret;
 use crate::sources::SourceError;
 use crate::sources::http::{
@@ -69,11 +69,7 @@ impl Rpc {
         environment: &Environment,
         place: &str,
     ) -> Result<Rpc, SourceError> {
-        let rate = match settings.rate_limit {
-            RateLimit::None => None,
-            RateLimit::Vendor => Some(USUAL_RATE),
-            RateLimit::AtMost(count, secs) => Some(Rate { count, window_ms: secs * 1_000 }),
-        };
+        let rate = Rate::of(settings.rate_limit, USUAL_RATE);
         let vendor = Box::new(TrytonVendor);
         let url = &settings.base_url;
         let api = Api::new(url, vendor, Auth::Session, (rate, None), environment, place)?;
