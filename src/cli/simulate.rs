@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{CliError, CliResult, Global, output};
 use crate::clock::Clock;
-use crate::simulate::{Company, hubspot, pipedrive, salesforce};
+use crate::simulate::{Company, google, hubspot, pipedrive, salesforce};
 
 /// The company that the README shows.
 const SEED: u64 = 42;
@@ -15,7 +15,7 @@ const SEED: u64 = 42;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The vendor.
-    #[arg(long, value_parser = ["hubspot", "pipedrive", "salesforce"])]
+    #[arg(long, value_parser = ["ga4", "hubspot", "pipedrive", "salesforce", "search-console"])]
     vendor: String,
     /// The port on loopback; 0 takes a free one, which is printed.
     #[arg(long)]
@@ -30,7 +30,7 @@ pub struct Args {
     /// The zone of times without one in these files.
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     time_zone: String,
-    /// So many plain contacts (of Salesforce: leads) in place of a company, to measure with.
+    /// So many plain contacts (of Salesforce: leads, of Google: rows of sessions) in place of a company, to measure with.
     #[arg(long, conflicts_with = "data", value_name = "N")]
     contacts: Option<usize>,
     /// What goes wrong on purpose, and the limits (TOML; see docs/SIMULATE.md).
@@ -57,6 +57,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         (None, None) => Content::Company,
     };
     match args.vendor.as_str() {
+        "ga4" | "search-console" => google(global, args, &content).await,
         "pipedrive" => pipedrive(global, args, &content).await,
         "salesforce" => salesforce(global, args, &content).await,
         _ => hubspot(global, args, &content).await,
@@ -126,6 +127,25 @@ async fn salesforce(global: &Global, args: &Args, content: &Content<'_>) -> CliR
     };
     let clock = Arc::new(move || now.now());
     let simulator = Simulator::start(Arc::new(Mutex::new(org)), faults, clock, args.port)
+        .await
+        .map_err(|error| no_port(args, &error))?;
+    announced(args, &simulator.base_url())?;
+    simulator.stopped().await;
+    Ok(())
+}
+
+/// Both of Google's APIs, since one service account reads both.
+async fn google(global: &Global, args: &Args, content: &Content<'_>) -> CliResult {
+    use google::{Faults, Property, Simulator, generated};
+    let faults = faults(args, Faults::none(), Faults::from_toml)?;
+    let now: Clock = global.clock();
+    let property = match content {
+        Content::Folder(dir, zone) => Property::from_csv(dir, zone).map_err(CliError::Usage)?,
+        Content::Generated(rows) => generated(*rows, args.seed, now.now()),
+        Content::Company => Company::generate(args.seed).property_at(now.now()),
+    };
+    let clock = Arc::new(move || now.now());
+    let simulator = Simulator::start(Arc::new(Mutex::new(property)), faults, clock, args.port)
         .await
         .map_err(|error| no_port(args, &error))?;
     announced(args, &simulator.base_url())?;

@@ -2,6 +2,7 @@
 //! body, a body that never ends.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -79,6 +80,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     pub(super) manner: Manner,
     pub(super) delay_ms: u64,
+    /// Lives until the answer is sent, by which a vendor counts what is under way.
+    pub(super) under_way: Option<Arc<()>>,
 }
 
 impl Answer {
@@ -92,6 +95,7 @@ impl Answer {
             body,
             manner: Manner::Whole,
             delay_ms: 0,
+            under_way: None,
         }
     }
 }

@@ -10,7 +10,6 @@ mod folder;
 mod generated;
 mod ids;
 mod jobs;
-mod jwt;
 mod limits;
 mod oauth;
 mod org;
@@ -33,7 +32,7 @@ mod tests;
 #[cfg(test)]
 mod tests_http;
 
-use super::{folder_rows, listen, wire};
+use super::{folder_rows, jwt, listen, wire};
 
 pub use faults::Faults;
 pub use generated::generated;
