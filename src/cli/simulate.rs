@@ -7,15 +7,19 @@ use jiff::tz::TimeZone;
 
 use super::{CliError, CliResult, Global, output};
 use crate::clock::Clock;
-use crate::simulate::{Company, google, hubspot, pipedrive, salesforce};
+use crate::simulate::{Company, google, hubspot, marketo, pipedrive, salesforce};
 
 /// The company that the README shows.
 const SEED: u64 = 42;
 
+/// The vendors that are simulated; Google's two are one server.
+const VENDORS: [&str; 6] =
+    ["ga4", "hubspot", "marketo", "pipedrive", "salesforce", "search-console"];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The vendor.
-    #[arg(long, value_parser = ["ga4", "hubspot", "pipedrive", "salesforce", "search-console"])]
+    #[arg(long, value_parser = VENDORS)]
     vendor: String,
     /// The port on loopback; 0 takes a free one, which is printed.
     #[arg(long)]
@@ -30,7 +34,7 @@ pub struct Args {
     /// The zone of times without one in these files.
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     time_zone: String,
-    /// So many plain contacts (of Salesforce: leads, of Google: rows of sessions) in place of a company, to measure with.
+    /// So many plain records in place of a company, to measure with: contacts, leads, or rows of sessions.
     #[arg(long, conflicts_with = "data", value_name = "N")]
     contacts: Option<usize>,
     /// What goes wrong on purpose, and the limits (TOML; see docs/SIMULATE.md).
@@ -58,6 +62,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
     };
     match args.vendor.as_str() {
         "ga4" | "search-console" => google(global, args, &content).await,
+        "marketo" => marketo(global, args, &content).await,
         "pipedrive" => pipedrive(global, args, &content).await,
         "salesforce" => salesforce(global, args, &content).await,
         _ => hubspot(global, args, &content).await,
@@ -91,6 +96,24 @@ async fn hubspot(global: &Global, args: &Args, content: &Content<'_>) -> CliResu
     };
     let clock = Arc::new(move || now.now());
     let simulator = Simulator::start(Arc::new(Mutex::new(portal)), faults, clock, args.port)
+        .await
+        .map_err(|error| no_port(args, &error))?;
+    announced(args, &simulator.base_url())?;
+    simulator.stopped().await;
+    Ok(())
+}
+
+async fn marketo(global: &Global, args: &Args, content: &Content<'_>) -> CliResult {
+    use marketo::{Faults, Instance, Simulator, generated};
+    let faults = faults(args, Faults::none(), Faults::from_toml)?;
+    let now: Clock = global.clock();
+    let instance = match content {
+        Content::Folder(dir, zone) => Instance::from_csv(dir, zone).map_err(CliError::Usage)?,
+        Content::Generated(leads) => generated(*leads, args.seed),
+        Content::Company => Company::generate(args.seed).instance_at(now.now()),
+    };
+    let clock = Arc::new(move || now.now());
+    let simulator = Simulator::start(Arc::new(Mutex::new(instance)), faults, clock, args.port)
         .await
         .map_err(|error| no_port(args, &error))?;
     announced(args, &simulator.base_url())?;

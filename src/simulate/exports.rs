@@ -250,7 +250,7 @@ fn time_if_past(at: Option<DateTime>, now: DateTime) -> String {
     at.filter(|at| *at <= now).map_or_else(String::new, time)
 }
 
-fn lead_id(number: usize) -> String {
+pub(super) fn lead_id(number: usize) -> String {
     format!("L-{:06}", number + 1)
 }
 

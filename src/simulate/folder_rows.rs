@@ -108,6 +108,8 @@ pub(super) struct Folder<'a> {
     pub(super) activities: Table,
     pub(super) owners: Table,
     pub(super) campaigns: Table,
+    pub(super) email_sends: Table,
+    pub(super) touches: Table,
 }
 
 /// The changes of each opportunity, in the order of time.
@@ -128,6 +130,8 @@ impl Folder<'_> {
             activities: Table::read(dir, ["activity.csv", "activities.csv"])?,
             owners: Table::read(dir, ["owner.csv", "owners.csv"])?,
             campaigns: Table::read(dir, ["campaign.csv", "campaigns.csv"])?,
+            email_sends: Table::read(dir, ["email_send.csv", "email_sends.csv"])?,
+            touches: Table::read(dir, ["touch.csv", "touches.csv"])?,
         };
         for table in [&folder.leads, &folder.opportunities, &folder.activities, &folder.owners] {
             let mut seen = HashSet::new();

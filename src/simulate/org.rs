@@ -185,6 +185,7 @@ impl Replay<'_> {
         let fields = [
             ("LastName", json!(format!("Person {number}"))),
             ("Company", json!("[not provided]")),
+            ("Email", json!(lead_email(number))),
             ("LeadSource", json!(lead.channel.source)),
             ("Segment__c", json!(lead.segment.name)),
         ];
@@ -286,6 +287,11 @@ impl Replay<'_> {
             self.org.archive(&id);
         }
     }
+}
+
+/// The address of a lead, by which other systems know it too.
+pub(super) fn lead_email(number: usize) -> String {
+    format!("person{number}@lead.example.com")
 }
 
 fn instant(at: DateTime) -> Timestamp {

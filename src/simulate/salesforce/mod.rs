@@ -43,3 +43,8 @@ pub use stages::StageTold;
 
 /// The org's time; the simulator never asks the machine.
 pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+/// The id of a record by its number, which counts the records of its object in the order of their creation.
+pub(super) fn record_id(prefix: &str, number: u64) -> String {
+    ids::Key::new(prefix, number).text()
+}
