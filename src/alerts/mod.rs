@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     calendar::BusinessCalendar,
-    channel::ChannelMap,
     facts::{Facts, RecordKey},
     money::CurrencyRates,
     notice::RecordRef,
     period::Period,
     team::Teams,
+    vocabulary::Vocabulary,
 };
 use crate::handoff::Ledger;
 use crate::pacing::{PaceRow, targets::TargetRow};
@@ -136,6 +136,8 @@ pub struct SourceView {
     pub last_error: Option<String>,
     /// Where it stands in the configuration.
     pub place: String,
+    /// How far behind the clock it is when all is well, in seconds.
+    pub lag_secs: i64,
 }
 
 /// A planned rate and the measured one of its latest mature cohort.
@@ -223,7 +225,7 @@ pub struct Context<'a> {
     /// The company's currency and its rates.
     pub currency: &'a CurrencyRates,
     /// Vendor values to channels.
-    pub channels: &'a ChannelMap,
+    pub words: &'a Vocabulary,
     /// Owners to teams.
     pub teams: &'a Teams,
     /// The facts.

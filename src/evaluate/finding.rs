@@ -59,7 +59,7 @@ pub async fn findings(
         clock: snapshot.clock,
         calendar: &snapshot.settings.company.hours,
         currency: &snapshot.settings.currency,
-        channels: &snapshot.settings.channels,
+        words: &snapshot.words,
         teams: &snapshot.teams,
         facts: &snapshot.facts,
         plans: &snapshot.plans,
@@ -102,6 +102,7 @@ fn source_views(snapshot: &Snapshot<'_>) -> BTreeMap<String, SourceView> {
             tried: state.last_attempt.is_some(),
             last_error: state.last_error,
             place: source.place.clone(),
+            lag_secs: source.kind.lag_secs(),
         };
         (name.clone(), view)
     };

@@ -1,5 +1,7 @@
 //! How mails and positions stand against what is wanted.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::State;
@@ -10,6 +12,11 @@ use crate::plan::target::{Target, Wanted};
 const TREND_DAYS: i64 = 90;
 /// Fewer positions than this have no trend.
 const POSITIONS_MIN: usize = 3;
+
+/// Days over which positions that were counted by the day are put together.
+const WEEK_DAYS: i64 = 7;
+/// A week in which a keyword was shown less often says nothing about its position.
+const IMPRESSIONS_MIN: u64 = 10;
 
 /// How a target stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +107,27 @@ pub fn position(target: &Target, seen: &[(Date, f64)], today: Date) -> TargetRow
     }
 }
 
+/// Positions as they are judged. One that was counted by the day is an average over whoever saw it: those of seven
+/// days, back from the last one, are put together, each as often as it was seen.
+pub fn weekly(seen: &[(Date, f64, Option<u64>)]) -> Vec<(Date, f64)> {
+    let mut known: Vec<(Date, f64)> = Vec::new();
+    let counted =
+        seen.iter().filter_map(|(day, position, times)| Some((*day, *position, (*times)?)));
+    let Some(last) = counted.clone().map(|(day, ..)| day).max() else {
+        return seen.iter().map(|(day, position, _)| (*day, *position)).collect();
+    };
+    let mut weeks: BTreeMap<i64, (Date, f64, u64)> = BTreeMap::new();
+    for (day, position, times) in counted {
+        let back = day.until(last).map_or(0, |span| i64::from(span.get_days())) / WEEK_DAYS;
+        let week = weeks.entry(back).or_insert((day, 0.0, 0));
+        *week = (week.0.max(day), week.1 + position * times as f64, week.2 + times);
+    }
+    let judged = weeks.into_values().filter(|(.., times)| *times >= IMPRESSIONS_MIN);
+    known.extend(judged.map(|(day, sum, times)| (day, sum / times as f64)));
+    known.extend(seen.iter().filter(|row| row.2.is_none()).map(|(day, at, _)| (*day, *at)));
+    known
+}
+
 /// The least-squares line through the positions, at the end; never better than the first.
 fn trend(known: &[(Date, f64)], end: Date) -> Option<f64> {
     if known.len() < POSITIONS_MIN {
@@ -158,6 +186,23 @@ mod tests {
         assert_eq!(row("2026-06-13T00:00:00Z").state, State::OnTrack);
         assert_eq!(row("2026-07-01T00:00:00Z").state, State::Behind);
         assert_eq!(row("2026-05-30T00:00:00Z").state, State::Undecided);
+    }
+
+    #[test]
+    fn positions_of_days_are_put_together_by_the_week_as_often_as_they_were_seen() {
+        let day = |day: i8| date(2026, 6, day);
+        let seen = [
+            (day(14), 2.0, Some(30)),
+            (day(13), 8.0, Some(10)),
+            // Nothing is known of the days between, and that is no position.
+            (day(8), 5.0, Some(40)),
+            (day(7), 60.0, Some(3)),
+            (day(5), 9.0, None),
+        ];
+        let mut weekly = weekly(&seen);
+        weekly.sort_by_key(|(day, _)| *day);
+        assert_eq!(weekly, [(day(5), 9.0), (day(14), 4.25)]);
+        assert_eq!(super::weekly(&seen[4..]), [(day(5), 9.0)]);
     }
 
     #[test]

@@ -83,7 +83,9 @@ impl Reading {
     /// The source.
     pub fn source(&self) -> Box<dyn Source> {
         let zone = &self.settings.company.zone;
-        sources::open_in("crm", &self.settings.sources["crm"], zone, &self.environment)
+        let clock = Clock::Fixed(self.now());
+        let environment = Environment { clock, ..self.environment.clone() };
+        sources::open_in("crm", &self.settings.sources["crm"], zone, &environment)
     }
 
     /// A sync.
@@ -95,6 +97,7 @@ impl Reading {
             name: "crm",
             source: source.as_ref(),
             full,
+            people: None,
             clock: &clock,
             zone: &self.settings.company.zone,
         };

@@ -11,9 +11,10 @@ use crate::domain::{calendar::seconds_between, notice::RecordRef};
 /// The rule's name.
 pub const NAME: &str = "source_stale";
 
-/// How old a source's data is, in seconds; none when it was never read completely.
+/// How old a source's data is, in seconds; none when it was never read completely. What the vendor may still
+/// restate is not complete, and no older for that.
 fn age_secs(context: &Context<'_>, source: &SourceView) -> Option<i64> {
-    source.complete_to.map(|at| seconds_between(at, context.clock).max(0))
+    source.complete_to.map(|at| (seconds_between(at, context.clock) - source.lag_secs).max(0))
 }
 
 /// The sources that are too old to rest on, whether or not the rule is switched on.

@@ -10,6 +10,7 @@ mod fields;
 mod filter;
 mod folder;
 mod generated;
+mod key;
 mod limits;
 mod message;
 mod oauth;
@@ -41,6 +42,7 @@ use super::{folder_rows, jwt, listen, wire};
 
 pub use faults::Faults;
 pub use generated::generated;
+pub use key::service_account;
 pub use limits::Requests;
 pub use property::{Property, Searched};
 pub use server::Simulator;

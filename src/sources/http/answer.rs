@@ -3,7 +3,7 @@
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
-use super::Quota;
+use super::{Quota, TRIES_MAX};
 use crate::net;
 
 /// Characters of an answer's text that a message may show.
@@ -80,7 +80,14 @@ pub trait Vendor: Send + Sync {
     fn meaning(&self, answer: &Answer) -> Meaning;
 
     /// What an answer's headers say about limits.
-    fn quota(&self, headers: &HeaderMap) -> Quota;
+    fn quota(&self, _headers: &HeaderMap) -> Quota {
+        Quota::default()
+    }
+
+    /// How often one request is tried where the vendor asks for another try.
+    fn tries_max(&self) -> u32 {
+        TRIES_MAX
+    }
 }
 
 /// The wait that an answer asks for, in its `Retry-After`.

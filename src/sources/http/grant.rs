@@ -28,6 +28,8 @@ pub struct Grant {
     pub client_id: Secret,
     /// How it proves that.
     pub proof: Proof,
+    /// What the configuration calls its secret, for messages.
+    pub secrets_key: &'static str,
 }
 
 /// How an application proves who it is.
@@ -35,10 +37,14 @@ pub struct Grant {
 pub enum Proof {
     /// A secret that it shares with the vendor.
     ClientSecret(Secret),
+    /// The same, in the address: Marketo's identity service is documented to take it there only.
+    QuerySecret(Secret),
     /// A signature by its private key.
     Assertion {
-        /// For whom it acts.
-        username: String,
+        /// For whom it acts; for itself when absent.
+        username: Option<String>,
+        /// What it wants to do, where the vendor asks.
+        scope: Option<&'static str>,
         /// Who is to believe it.
         audience: String,
         /// The RSA key, as PEM.
@@ -61,14 +67,18 @@ impl Grant {
     /// Asks for a token. Its answer's own words are kept short, and never hold what was sent.
     pub(super) async fn token(&self, client: &Client, now_secs: i64) -> Result<String, Refusal> {
         let form = self.form(now_secs).map_err(Refusal::NoSecret)?;
-        let body = reqwest::Url::parse_with_params("form:", &form);
-        let body = body.map(|url| url.query().unwrap_or_default().to_owned()).unwrap_or_default();
-        let request = client
-            .post(&self.url)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .header(ACCEPT_ENCODING, "identity")
-            .body(body);
+        let request = if matches!(self.proof, Proof::QuerySecret(_)) {
+            client.get(&self.url).query(&form)
+        } else {
+            let body = reqwest::Url::parse_with_params("form:", &form);
+            let body = body.map(|url| url.query().unwrap_or_default().to_owned());
+            client
+                .post(&self.url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body.unwrap_or_default())
+        };
+        let request =
+            request.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "identity");
         let unanswered = |trouble: Trouble| Refusal::Unanswered(trouble.to_string());
         let response = request.send().await.map_err(|error| unanswered(Trouble::of(error)))?;
         let status = response.status().as_u16();
@@ -97,7 +107,7 @@ impl Grant {
     fn form(&self, now_secs: i64) -> Result<Vec<(&'static str, String)>, String> {
         let id = self.client_id.reveal().map_err(|error| error.to_string())?;
         match &self.proof {
-            Proof::ClientSecret(secret) => {
+            Proof::ClientSecret(secret) | Proof::QuerySecret(secret) => {
                 let secret = secret.reveal().map_err(|error| error.to_string())?;
                 Ok(vec![
                     ("grant_type", "client_credentials".to_owned()),
@@ -105,15 +115,19 @@ impl Grant {
                     ("client_secret", secret.trim().to_owned()),
                 ])
             }
-            Proof::Assertion { username, audience, private_key } => {
+            Proof::Assertion { username, scope, audience, private_key } => {
                 let pem = private_key.reveal().map_err(|error| error.to_string())?;
                 let key = rsa_key(&pem).ok_or_else(|| {
                     format!("{}: this is no RSA private key in PEM", private_key.place)
                 })?;
-                let claims = json!({
-                    "iss": id, "sub": username, "aud": audience,
-                    "iat": now_secs, "exp": now_secs + ASSERTION_SECS,
+                let mut claims = json!({
+                    "iss": id, "aud": audience, "iat": now_secs, "exp": now_secs + ASSERTION_SECS,
                 });
+                for (name, value) in [("sub", username.as_deref()), ("scope", *scope)] {
+                    if let Some(value) = value {
+                        claims[name] = json!(value);
+                    }
+                }
                 let assertion = signed(&claims, &key).ok_or("the key does not sign")?;
                 Ok(vec![("grant_type", JWT_BEARER.to_owned()), ("assertion", assertion)])
             }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RANGE};
 use serde::de::DeserializeOwned;
 
 use super::SourceError;
@@ -28,8 +28,8 @@ pub use grant::{Grant, Proof};
 pub use pacer::{DaySpent, Lane, Pacer, Quota, Rate};
 pub use spent::{SPENT, Spent};
 
-/// Tries of one request before the run gives up.
-const TRIES_MAX: u32 = 6;
+/// Tries of one request before the run gives up, where the vendor says nothing else.
+pub const TRIES_MAX: u32 = 6;
 /// How often a token is asked for anew for one request: others may use up a new one meanwhile.
 const TOKENS_MAX: u32 = 3;
 /// Tries of one request whose connection breaks.
@@ -100,6 +100,8 @@ pub struct Request {
     pub body: Option<String>,
     /// The form in which the answer is wanted.
     pub accept: &'static str,
+    /// The first and the last byte of the answer that are wanted; all where there is none.
+    pub range: Option<(u64, u64)>,
     /// The limit that it counts against.
     pub lane: Lane,
     /// What it costs of a day's budget.
@@ -111,8 +113,8 @@ impl Request {
     pub fn get(operation: impl Into<String>, path: impl Into<String>) -> Request {
         let (operation, path) = (operation.into(), path.into());
         let accept = "application/json";
-        let (query, body, lane, cost) = (Vec::new(), None, Lane::General, 1);
-        Request { operation, path, query, body, accept, lane, cost }
+        let (query, body, range, lane, cost) = (Vec::new(), None, None, Lane::General, 1);
+        Request { operation, path, query, body, accept, range, lane, cost }
     }
 
     /// A POST of JSON.
@@ -274,7 +276,7 @@ impl Api {
                             (None, format!("{}: {error}", answer.described()), SLOW_TRIES_MAX)
                         }
                     },
-                    Meaning::Again { wait_ms, why } => (wait_ms, why, TRIES_MAX),
+                    Meaning::Again { wait_ms, why } => (wait_ms, why, self.vendor.tries_max()),
                     Meaning::Later { why } => return Err(self.later(request, &why)),
                     Meaning::Unauthorised { why }
                         if renewals < renewals_max && self.renew(credential) =>
@@ -326,6 +328,9 @@ impl Api {
                 _ => AUTHORIZATION.as_str(),
             };
             builder = builder.header(name, credential);
+        }
+        if let Some((first, last)) = request.range {
+            builder = builder.header(RANGE, format!("bytes={first}-{last}"));
         }
         let builder = builder.header(ACCEPT, request.accept).header(ACCEPT_ENCODING, "identity");
         let response = builder.send().await.map_err(Trouble::of)?;
@@ -411,8 +416,7 @@ impl Api {
     fn secrets_key(&self) -> &'static str {
         match &self.auth {
             Auth::Bearer(_) | Auth::Header(..) => "token",
-            Auth::Grant(Grant { proof: Proof::ClientSecret(_), .. }) => "client_secret",
-            Auth::Grant(_) => "private_key",
+            Auth::Grant(grant) => grant.secrets_key,
             Auth::Session => "password",
         }
     }

@@ -195,6 +195,7 @@ fn usual(object: Object, field: &str) -> Option<&'static str> {
         (Object::Lead | Object::Opportunity, "owner") => "OwnerId",
         (Object::Lead | Object::Opportunity, "channel") => "LeadSource",
         (Object::Lead, "opt_in") => OPTED_OUT,
+        (Object::Lead, "contact") => "ConvertedContactId",
         (Object::Opportunity, "stage") => "StageName",
         (Object::Opportunity, "amount") => "Amount",
         // Only where the company has several currencies.

@@ -68,13 +68,19 @@ impl Salesforce {
         let proof = match &settings.login {
             Login::ClientSecret(secret) => Proof::ClientSecret(secret.clone()),
             Login::Key { username, private_key, audience } => Proof::Assertion {
-                username: username.clone(),
+                username: Some(username.clone()),
+                scope: None,
                 audience: audience.clone().unwrap_or_else(|| settings.base_url.clone()),
                 private_key: private_key.clone(),
             },
         };
+        let secrets_key = match &proof {
+            Proof::Assertion { .. } => "private_key",
+            _ => "client_secret",
+        };
         let url = format!("{}/services/oauth2/token", settings.base_url);
-        let auth = Auth::Grant(Grant { url, client_id: settings.client_id.clone(), proof });
+        let auth =
+            Auth::Grant(Grant { url, client_id: settings.client_id.clone(), proof, secrets_key });
         let vendor = Box::new(vendor::SalesforceVendor);
         let url = &settings.base_url;
         let api = Api::new(url, vendor, auth, (rate, None), &self.environment, &self.place)?;
