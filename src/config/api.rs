@@ -158,7 +158,8 @@ pub fn read_salesforce(table: &Reader<'_>) -> Option<Salesforce> {
     let touches = table.flag("touches").unwrap_or(false);
     let daily_share = daily_share(table);
     let rate_limit = rate_limit(table);
-    let fields = field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity]);
+    let fields =
+        field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity], |_, _, _| false);
     Some(Salesforce {
         base_url: base_url?,
         client_id: client_id?,
@@ -181,13 +182,14 @@ pub fn read_pipedrive(table: &Reader<'_>) -> Option<Pipedrive> {
     let token =
         table.required("token", "token = { env = \"PIPEDRIVE_TOKEN\" }", table.secret("token"));
     let (daily_share, rate_limit) = (daily_share(table), rate_limit(table));
-    let fields = field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity]);
+    let fields =
+        field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity], |_, _, _| false);
     let values_of = BTreeSet::new();
     Some(Pipedrive { base_url, token: token?, daily_share, rate_limit, fields, values_of })
 }
 
 /// `daily_share = 0.5`
-fn daily_share(table: &Reader<'_>) -> f64 {
+pub(super) fn daily_share(table: &Reader<'_>) -> f64 {
     let share = table.parsed("daily_share", "a share like 0.5", |text| {
         text.parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0)
     });
@@ -238,7 +240,8 @@ pub fn read_hubspot(table: &Reader<'_>) -> Option<HubSpot> {
     });
     let rate_limit = rate_limit(table);
     let touches = table.flag("touches").unwrap_or(false);
-    let fields = field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity]);
+    let fields =
+        field_names(table, &[Object::Lead, Object::Opportunity, Object::Activity], |_, _, _| false);
     Some(HubSpot {
         touches,
         base_url,
@@ -252,7 +255,7 @@ pub fn read_hubspot(table: &Reader<'_>) -> Option<HubSpot> {
 }
 
 /// `base_url`, without its trailing slash.
-fn base_url(table: &Reader<'_>) -> Option<String> {
+pub(super) fn base_url(table: &Reader<'_>) -> Option<String> {
     table.parsed("base_url", "an address like \"https://api.example.com\"", |text| {
         let known = text.starts_with("https://") || text.starts_with("http://");
         (known && text.len() > "https://".len()).then(|| text.trim_end_matches('/').to_owned())
@@ -260,7 +263,7 @@ fn base_url(table: &Reader<'_>) -> Option<String> {
 }
 
 /// `rate_limit = "190/10s"` or `"none"`.
-fn rate_limit(table: &Reader<'_>) -> RateLimit {
+pub(super) fn rate_limit(table: &Reader<'_>) -> RateLimit {
     let expected = "a limit like \"190/10s\", or \"none\" for a test server";
     let parsed = table.parsed("rate_limit", expected, |text| {
         if text == "none" {
@@ -279,8 +282,13 @@ fn rate_limit(table: &Reader<'_>) -> RateLimit {
     parsed.unwrap_or(RateLimit::Vendor)
 }
 
-/// `[source.NAME.fields.OBJECT]`
-fn field_names(table: &Reader<'_>, objects: &[Object]) -> FieldNames {
+/// `[source.NAME.fields.OBJECT]`. `read_table` takes the tables that a vendor has beside names, and says whether it
+/// knows one.
+pub(super) fn field_names(
+    table: &Reader<'_>,
+    objects: &[Object],
+    mut read_table: impl FnMut(Object, &str, &Reader<'_>) -> bool,
+) -> FieldNames {
     let mut names = FieldNames::new();
     let Some(fields) = table.table("fields") else { return names };
     for object in objects {
@@ -294,6 +302,7 @@ fn field_names(table: &Reader<'_>, objects: &[Object]) -> FieldNames {
                 _ => false,
             };
             match entry {
+                Entry::Table(special) if read_table(*object, &field, &special) => {}
                 Entry::Table(attributes)
                     if *object == Object::Opportunity && field == ATTRIBUTES =>
                 {
@@ -303,12 +312,14 @@ fn field_names(table: &Reader<'_>, objects: &[Object]) -> FieldNames {
                     );
                 }
                 Entry::Scalar(name)
-                    if object.field_index(&field).is_some() && !fixed && field != ATTRIBUTES =>
+                    if object.told_fields().any(|own| own == field)
+                        && !fixed
+                        && field != ATTRIBUTES =>
                 {
                     names.insert((*object, field), name);
                 }
                 _ => {
-                    let known: Vec<&str> = object.fields().iter().map(|(name, _)| *name).collect();
+                    let known: Vec<&str> = object.told_fields().collect();
                     own.problem(
                         &field,
                         format!("cannot be replaced in a {}", object.name()),

@@ -9,6 +9,9 @@ pub mod api;
 pub mod company;
 mod criteria;
 pub mod document;
+pub mod google;
+mod identity;
+pub mod marketo;
 pub mod plan_file;
 mod plan_lags;
 pub mod problem;
@@ -24,10 +27,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::alerts::settings::AlertSettings;
-use crate::domain::{channel::ChannelMap, money::CurrencyRates};
+use crate::domain::{money::CurrencyRates, vocabulary::Vocabulary};
 use crate::handoff::settings::Settings as Handoff;
 use company::Company;
 use document::Document;
+pub use identity::Identity;
 pub use problem::{Problem, Problems};
 use reader::Reader;
 pub use secret::Secret;
@@ -48,8 +52,10 @@ pub struct Settings {
     pub database: PathBuf,
     /// `[source.*]`
     pub sources: BTreeMap<String, Source>,
-    /// `[channels]`
-    pub channels: ChannelMap,
+    /// `[identity]`: how people are told who are in several sources.
+    pub identity: Identity,
+    /// `[channels]` and `[campaigns]`
+    pub words: Vocabulary,
     /// `[handoff]`
     pub handoff: Handoff,
     /// `[team.*]`
@@ -125,12 +131,14 @@ impl Settings {
             alerts::read_escalation(&table, &mut alerts.escalation);
             sinks::read_only(&table)
         });
+        let sources = source::read(&root, &network, &mut warnings);
         let mut settings = Settings {
             file: document.file.clone(),
             currency: read_currency(&root, &company),
             database: database.clone(),
-            sources: source::read(&root, &network, &mut warnings),
-            channels: read_channels(&root),
+            identity: identity::read(&root, &sources.keys().cloned().collect::<Vec<_>>()),
+            sources,
+            words: read_words(&root),
             handoff: company::read_handoff(&root),
             teams: sinks::read_teams(&root, &company, &mut warnings),
             email: sinks::read_email(&root, &network),
@@ -155,6 +163,9 @@ impl Settings {
         let asked = settings.handoff.criteria.iter().filter(|criterion| criterion.reads_value());
         let asked = asked.map(|criterion| criterion.field.clone()).collect();
         settings.sources.values_mut().for_each(|source| source.keep_values_of(&asked));
+        if settings.identity.by_address {
+            settings.sources.values_mut().for_each(Source::ask_for_addresses);
+        }
         check_references(&root, &settings);
         let found = problems.into_inner();
         if found.is_empty() { Ok(settings) } else { Err(Problems(found)) }
@@ -204,9 +215,10 @@ fn read_currency(root: &Reader<'_>, company: &Company) -> CurrencyRates {
     rates
 }
 
-fn read_channels(root: &Reader<'_>) -> ChannelMap {
-    let entries = root.table("channels").map(|table| table.entries()).unwrap_or_default();
-    ChannelMap(entries.into_iter().collect())
+fn read_words(root: &Reader<'_>) -> Vocabulary {
+    let entries = |key| root.table(key).map(|table| table.entries()).unwrap_or_default();
+    let map = |key| entries(key).into_iter().collect();
+    Vocabulary::new(map("channels"), map("campaigns"))
 }
 
 fn read_network(root: &Reader<'_>) -> Network {

@@ -8,17 +8,24 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     Network,
     api::{self, HubSpot, Pipedrive, Salesforce, Tryton},
+    google::{self, Analytics, Search},
+    marketo::{self, Marketo},
     problem::Problem,
     reader::{Entry, Reader},
     span, warn_of_key,
 };
 use crate::domain::{
     past::Past,
+    person::EMAIL_HASH,
     record::{ATTRIBUTES, Object},
 };
 
 /// The kinds of source that this version has.
-pub const KINDS: [&str; 5] = ["csv", "hubspot", "pipedrive", "salesforce", "tryton"];
+pub const KINDS: [&str; 8] =
+    ["csv", "ga4", "hubspot", "marketo", "pipedrive", "salesforce", "search-console", "tryton"];
+
+/// Seconds between two syncs.
+const EVERY_SECS: i64 = 600;
 
 /// Before the name of an attribute, where fields are named.
 pub const ATTRIBUTE_PREFIX: &str = "attributes.";
@@ -43,14 +50,40 @@ pub struct Source {
 pub enum Kind {
     /// Exports in CSV files.
     Csv(Csv),
+    /// Google Analytics 4.
+    Analytics(Analytics),
     /// HubSpot's API.
     HubSpot(HubSpot),
+    /// Marketo's API.
+    Marketo(Marketo),
     /// Pipedrive's API.
     Pipedrive(Pipedrive),
     /// Salesforce's API.
     Salesforce(Salesforce),
+    /// Google Search Console.
+    Search(Search),
     /// A Tryton database.
     Tryton(Tryton),
+}
+
+impl Kind {
+    /// Seconds between two syncs where the configuration does not say.
+    fn every_secs(&self) -> i64 {
+        match self {
+            Kind::Analytics(_) | Kind::Search(_) => google::EVERY_SECS,
+            _ => EVERY_SECS,
+        }
+    }
+
+    /// How far behind the clock its data is when all is well, in seconds: figures that the vendor may still
+    /// restate are not complete.
+    pub fn lag_secs(&self) -> i64 {
+        match self {
+            Kind::Analytics(_) => google::ANALYTICS_LAG_SECS,
+            Kind::Search(_) => google::SEARCH_LAG_SECS,
+            _ => 0,
+        }
+    }
 }
 
 /// Exports in CSV files.
@@ -106,6 +139,18 @@ pub struct Column {
 }
 
 impl Source {
+    /// Addresses are asked for only where people are matched by them.
+    pub fn ask_for_addresses(&mut self) {
+        let (fields, name) = match &mut self.kind {
+            Kind::HubSpot(own) => (&mut own.fields, "email"),
+            Kind::Marketo(own) => (&mut own.fields, "email"),
+            Kind::Salesforce(own) => (&mut own.fields, "Email"),
+            _ => return,
+        };
+        let field = (Object::Lead, EMAIL_HASH.to_owned());
+        fields.entry(field).or_insert_with(|| name.to_owned());
+    }
+
     /// Of attributes beside these only their being there is kept: a sponsor's name is nobody's concern here.
     pub fn keep_values_of(&mut self, asked: &BTreeSet<String>) {
         match &mut self.kind {
@@ -119,7 +164,7 @@ impl Source {
             Kind::HubSpot(hubspot) => hubspot.values_of.clone_from(asked),
             Kind::Pipedrive(pipedrive) => pipedrive.values_of.clone_from(asked),
             Kind::Salesforce(salesforce) => salesforce.values_of.clone_from(asked),
-            Kind::Tryton(_) => {}
+            Kind::Analytics(_) | Kind::Marketo(_) | Kind::Search(_) | Kind::Tryton(_) => {}
         }
     }
 }
@@ -138,9 +183,12 @@ pub fn read(
         let kind = table.required("kind", "kind = \"csv\"", kind);
         let kind = match kind.as_deref() {
             Some("csv") => Some(Kind::Csv(read_csv(&table, warnings))),
+            Some("ga4") => google::read_analytics(&table).map(Kind::Analytics),
             Some("hubspot") => api::read_hubspot(&table).map(Kind::HubSpot),
+            Some("marketo") => marketo::read_marketo(&table).map(Kind::Marketo),
             Some("pipedrive") => api::read_pipedrive(&table).map(Kind::Pipedrive),
             Some("salesforce") => api::read_salesforce(&table).map(Kind::Salesforce),
+            Some("search-console") => google::read_search(&table).map(Kind::Search),
             Some("tryton") => api::read_tryton(&table).map(Kind::Tryton),
             Some(other) => {
                 table.problem(
@@ -156,7 +204,7 @@ pub fn read(
         table.finish();
         if let Some(kind) = kind {
             let (place, ca_file) = (table.place("kind"), network.ca_file.clone());
-            let every_secs = every.unwrap_or(600);
+            let every_secs = every.unwrap_or_else(|| kind.every_secs());
             sources.insert(name, Source { every_secs, kind, place, ca_file, past });
         }
     }
@@ -229,8 +277,8 @@ fn read_file(table: &Reader<'_>, warnings: &mut Vec<Problem>) -> Option<CsvFile>
             read_attributes(&columns, entry, &mut file);
             continue;
         }
-        if field != "id" && object.field_index(&field).is_none() {
-            let known: Vec<_> = object.fields().iter().map(|(name, _)| *name).collect();
+        if field != "id" && !object.told_fields().any(|own| own == field) {
+            let known: Vec<_> = object.told_fields().collect();
             columns.problem(
                 &field,
                 format!("a {} has no field `{field}`", object.name()),

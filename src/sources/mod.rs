@@ -3,9 +3,11 @@
 //! A new vendor is one file here and one line in [`open`].
 
 pub mod csv;
+pub mod google;
 mod history;
 pub mod http;
 pub mod hubspot;
+pub mod marketo;
 pub mod pipedrive;
 pub mod salesforce;
 pub mod tryton;
@@ -52,12 +54,26 @@ pub struct Part {
     pub gone: Vec<Gone>,
     /// Parents of which these are all the records: what is stored of them beside these is gone.
     pub whole: Option<Whole>,
+    /// What the records say of their fields.
+    pub told: Told,
+}
+
+/// What records say of their fields: some vendors tell a record and its history in different places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Everything.
+    #[default]
+    All,
+    /// Everything but these, which stay as they are stored.
+    But(&'static [&'static str]),
+    /// Only these times, of records that are known; an earlier one that is stored stays.
+    First(&'static [&'static str]),
 }
 
 impl Part {
     /// A part of records only.
     pub fn of(object: Object, records: Vec<Record>) -> Part {
-        Part { object, records, gone: Vec::new(), whole: None }
+        Part { object, records, gone: Vec::new(), whole: None, told: Told::All }
     }
 }
 
@@ -314,14 +330,26 @@ pub fn open_in(
     let environment = &Environment { ca_file, ..environment.clone() };
     match &settings.kind {
         Kind::Csv(csv) => Box::new(csv::CsvSource::new(name, csv.clone(), zone.clone())),
+        Kind::Analytics(own) => Box::new(google::analytics::Analytics::new(
+            name,
+            own.clone(),
+            environment,
+            (place, zone),
+        )),
         Kind::HubSpot(hubspot) => {
             Box::new(hubspot::HubSpot::new(name, hubspot.clone(), environment, place))
+        }
+        Kind::Marketo(own) => {
+            Box::new(marketo::Marketo::new(name, own.clone(), environment, (place, zone)))
         }
         Kind::Pipedrive(pipedrive) => {
             Box::new(pipedrive::Pipedrive::new(name, pipedrive.clone(), environment, place))
         }
         Kind::Salesforce(salesforce) => {
             Box::new(salesforce::Salesforce::new(name, salesforce.clone(), environment, place))
+        }
+        Kind::Search(search) => {
+            Box::new(google::search::Search::new(search.clone(), environment, place))
         }
         Kind::Tryton(tryton) => Box::new(tryton::Tryton::new(tryton.clone(), environment, place)),
     }

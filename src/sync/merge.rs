@@ -1,15 +1,15 @@
 //! What a batch of pages changes: pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::domain::record::{ATTRIBUTES, FieldKind, PRESENT};
 use crate::domain::{Fault, Moment, Object, Record};
-use crate::sources::{Gone, Page, Part, Whole};
+use crate::sources::{Gone, Page, Part, Told, Whole};
 use crate::store::changes::Change;
 use crate::store::forget::Forgotten;
-use crate::store::records::Stored;
+use crate::store::records::{Loaded, Stored};
 
 /// Pages put together, by kind of record.
 #[derive(Debug, Default)]
@@ -49,6 +49,7 @@ impl Batch {
                 });
             }
             part.records.iter_mut().for_each(|record| forgotten.apply(record));
+            part.firsts.retain(|(record, _)| forgotten.name_of(&record.id).is_none());
         }
         for (_, faults) in &mut self.faults {
             faults.retain(|fault| {
@@ -69,6 +70,10 @@ pub struct Merged {
     pub gone: Vec<Gone>,
     /// Parents of which all records are here.
     pub whole: Vec<Whole>,
+    /// Fields of which the records say nothing: they stay as they are stored.
+    pub kept: Vec<&'static str>,
+    /// Times of records that are known already, told by themselves.
+    pub firsts: Vec<(Record, &'static [&'static str])>,
     /// Whether the faults of these records are told anew.
     pub rechecked: bool,
 }
@@ -77,7 +82,40 @@ impl Merged {
     /// Nothing of a kind yet.
     pub fn empty(object: Object) -> Merged {
         let (records, gone, whole) = (Vec::new(), Vec::new(), Vec::new());
-        Merged { object, records, gone, whole, rechecked: false }
+        let (kept, firsts) = (Vec::new(), Vec::new());
+        Merged { object, records, gone, whole, kept, firsts, rechecked: false }
+    }
+
+    /// Fills in what the records do not say, from what is stored, and then the times that are told by themselves:
+    /// of a stored one and a new one the earlier counts. What is told of a record that nobody knows is left out.
+    pub fn complete(&mut self, stored: &Loaded) {
+        for record in &mut self.records {
+            let Some((old, _)) = stored.get(&record.id) else { continue };
+            for field in &self.kept {
+                record.set(field, old.get(field).map(str::to_owned));
+            }
+        }
+        let places = self.records.iter().enumerate().map(|(place, own)| (own.id.clone(), place));
+        let mut places: HashMap<String, usize> = places.collect();
+        let gone: HashSet<String> = self.gone.iter().map(|gone| gone.id.clone()).collect();
+        for (told, fields) in std::mem::take(&mut self.firsts) {
+            let place = match places.get(&told.id) {
+                Some(place) => *place,
+                None => match stored.get(&told.id) {
+                    Some((old, None)) if !gone.contains(&told.id) => {
+                        self.records.push(old.clone());
+                        places.insert(told.id.clone(), self.records.len() - 1);
+                        self.records.len() - 1
+                    }
+                    _ => continue,
+                },
+            };
+            let record = &mut self.records[place];
+            for field in fields {
+                let first = earlier(record.moment(field), told.moment(field));
+                record.set(field, first.map(|at| at.to_string()));
+            }
+        }
     }
 
     /// Every id that is told something about.
@@ -110,8 +148,24 @@ pub fn batch(pages: Vec<Page>) -> Batch {
     batch
 }
 
+/// The earlier of two times. A day counts as its beginning.
+fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    let order = |moment: &Moment| moment.order(&TimeZone::UTC);
+    one.into_iter().chain(other).min_by_key(order)
+}
+
 fn merged(mut parts: Vec<Part>) -> Merged {
     let mut merged = Merged::empty(parts[0].object);
+    for part in &mut parts {
+        match part.told {
+            Told::All => {}
+            Told::But(fields) => merged.kept.extend(fields),
+            Told::First(fields) => {
+                let told = std::mem::take(&mut part.records);
+                merged.firsts.extend(told.into_iter().map(|record| (record, fields)));
+            }
+        }
+    }
     let (records, gone) = last_words(&parts);
     let (mut records, mut gone) = (records.into_iter(), gone.into_iter());
     for part in &mut parts {
@@ -251,6 +305,48 @@ mod tests {
             merged.records.iter().map(|r| (r.id.as_str(), r.get("channel"))).collect();
         assert_eq!(kept, [("1", Some("b")), ("3", Some("c"))]);
         assert_eq!(merged.gone, [Gone::now("2")]);
+    }
+
+    #[test]
+    fn what_a_record_does_not_say_stays_and_of_two_first_times_the_earlier_counts() {
+        let told = |records, told| Part { told, ..Part::of(Object::Lead, records) };
+        let first = |id: &str, at: &str| {
+            let mut record = Record::empty(Object::Lead, id);
+            record.set("mql_at", Some(at.into()));
+            record
+        };
+        let mut known = lead("1", "a");
+        known.set("mql_at", Some("2026-03-01T10:00:00Z".into()));
+        let parts = vec![
+            told(vec![lead("1", "b"), lead("3", "c")], Told::But(&["mql_at"])),
+            told(
+                vec![
+                    first("1", "2026-04-01T10:00:00Z"),
+                    first("2", "2026-04-02T10:00:00Z"),
+                    first("3", "2026-04-04T10:00:00Z"),
+                    first("3", "2026-04-03T10:00:00Z"),
+                    first("nobody", "2026-04-01T10:00:00Z"),
+                ],
+                Told::First(&["mql_at"]),
+            ),
+        ];
+        let mut batch = batch(vec![Page { parts, ..Page::default() }]);
+        let stored = [known, lead("2", "z")].map(|record| (record.id.clone(), (record, None)));
+        let merged = &mut batch.parts[0];
+        merged.complete(&stored.into());
+        let told: Vec<_> = merged
+            .records
+            .iter()
+            .map(|r| (r.id.as_str(), r.get("channel"), r.get("mql_at")))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("1", Some("b"), Some("2026-03-01T10:00:00Z")),
+                ("3", Some("c"), Some("2026-04-03T10:00:00Z")),
+                ("2", Some("z"), Some("2026-04-02T10:00:00Z")),
+            ]
+        );
     }
 
     #[test]
