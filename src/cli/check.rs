@@ -15,7 +15,7 @@ use crate::outbox::address::{team_ways, ways};
 use crate::plan::{Measured, lay_out};
 use crate::sinks;
 use crate::sources;
-use crate::store::Store;
+use crate::store::{Store, people::Matched};
 
 /// Collects the lines.
 #[derive(Default)]
@@ -83,6 +83,7 @@ pub async fn run(global: &Global) -> CliResult {
         }
     }
     check_sources(&settings, &mut report).await;
+    check_people(&settings, store.as_ref(), &mut report).await;
     check_teams(&settings, store.as_ref(), &mut report).await;
     check_sinks(&settings, &mut report).await;
     check_upkeep(&settings, &mut report).await;
@@ -197,12 +198,35 @@ async fn check_sources(settings: &Settings, report: &mut Report) {
             .filter(|((_, field), _)| *field == "channel")
             .flat_map(|(_, values)| values.keys())
             .map(String::as_str)
-            .filter(|value| !value.is_empty() && !settings.channels.knows(value))
+            .filter(|value| !value.is_empty() && !settings.words.knows(value))
             .collect();
         if !unmapped.is_empty() {
             let names: Vec<&str> = unmapped.into_iter().take(20).collect();
             let text = format!("channels that keep their own name: {}", names.join(", "));
             report.warn("channels", &text);
+        }
+    }
+}
+
+/// Who is in several sources counts once: how many were found.
+async fn check_people(settings: &Settings, store: Option<&Store>, report: &mut Report) {
+    let (Some(store), Some(people)) = (store, crate::daemon::people(settings)) else { return };
+    for name in &people.others {
+        let Ok(found) = store.matched(name).await else { continue };
+        let part = format!("source {name}");
+        let Matched { leads, matched, by_address } = found;
+        let (by_id, crm) = (matched - by_address.min(matched), &people.crm);
+        let text = format!(
+            "{matched} of {leads} leads are leads of {crm} too, and count once: {by_id} by its id, {by_address} by \
+             their address"
+        );
+        match (leads, matched) {
+            (0, _) => {}
+            (_, 0) => {
+                let mend = "map `crm_id`, or set `[identity] email = true`";
+                report.warn(&part, &format!("{text}; mend: {mend}, if they are the same people"));
+            }
+            _ => report.ok(&part, &text),
         }
     }
 }

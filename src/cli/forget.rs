@@ -18,7 +18,16 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         return Err(CliError::Usage(format!("there is no source `{}`", args.source)));
     }
     let store = open(&settings).await?;
-    let forgotten = store.forget(&args.source, &args.lead, global.clock().now()).await;
+    let now = global.clock().now();
+    // The same person in other sources: the CRM's lead, and whoever is counted as that one.
+    let mut others = store.same_person(&args.source, &args.lead).await?;
+    for key in others.clone() {
+        others.extend(store.same_person(&key.source, &key.id).await?);
+    }
+    let forgotten = store.forget(&args.source, &args.lead, now).await;
+    for key in &others {
+        store.forget(&key.source, &key.id, now).await?;
+    }
     store.close().await;
     let what = match forgotten? {
         true => "was stored, and what is left of it names nobody",

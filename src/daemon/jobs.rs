@@ -20,7 +20,7 @@ use crate::outbox::{
 use crate::schedule::{Job, digest_due, last_digest_due, week_of_due};
 use crate::sources::{self, SourceError, http::Environment};
 use crate::store::{Store, StoreError, Trouble};
-use crate::sync::{self, Full, SyncError, SyncReport};
+use crate::sync::{self, Full, SyncError, SyncReport, people::People};
 
 /// What a job did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,8 +155,21 @@ async fn try_sync(
     let known = known.ok_or_else(|| JobError::of(format!("there is no source `{name}`")))?;
     let source = sources::open_in(name, known, zone, environment);
     let source = source.as_ref();
-    let sync = sync::Sync { store, name, source, full, clock, zone };
+    let people = people(settings);
+    let people = people.as_ref();
+    let sync = sync::Sync { store, name, source, full, people, clock, zone };
     Ok(sync::run(&sync, progress).await?)
+}
+
+/// Which sources tell of the same people.
+pub fn people(settings: &Settings) -> Option<People> {
+    let zone = &settings.company.zone;
+    let report = |(name, own): (&String, &crate::config::source::Source)| {
+        (name.clone(), sources::open(name, own, zone).objects())
+    };
+    let report: Vec<_> = settings.sources.iter().map(report).collect();
+    let identity = &settings.identity;
+    People::among(identity.crm.as_deref(), identity.by_address, &report)
 }
 
 async fn evaluate(ground: &Ground) -> Result<alerting::Checked, JobError> {

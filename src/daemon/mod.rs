@@ -24,7 +24,7 @@ use crate::sources::http::Environment;
 use crate::store::{Store, StoreError};
 use crate::sync::SyncReport;
 use jobs::{JobError, Report};
-pub use jobs::{send_digest, sync_source};
+pub use jobs::{people, send_digest, sync_source};
 pub use lanes::Daemon;
 pub use lock::Lock;
 use pulse::Pulse;

@@ -94,8 +94,10 @@ pub struct Lead {
     pub opt_in: Option<bool>,
     /// The nurture programme that it is in.
     pub nurture: Option<String>,
-    /// When it was found deleted, archived or merged.
+    /// When it was found deleted, archived or merged. One that is counted as another was never there.
     pub deleted_at: Option<Timestamp>,
+    /// The lead of the CRM that it is counted as.
+    pub person: Option<RecordKey>,
 }
 
 /// How an opportunity stands.
@@ -301,6 +303,8 @@ pub struct Touch {
 /// What a campaign is called, and what it cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Campaign {
+    /// The source that knows it.
+    pub source: String,
     /// Its name.
     pub name: String,
     /// Vendor's value of the channel.
@@ -371,7 +375,7 @@ impl Facts {
                 self.owners.insert(record.id.clone(), owner(record));
             }
             Object::Campaign => {
-                self.campaigns.insert(record.id.clone(), campaign(record));
+                self.campaigns.insert(record.id.clone(), campaign(source, record));
             }
             Object::EmailSend | Object::Ranking | Object::Touch => {}
         }

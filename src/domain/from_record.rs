@@ -9,6 +9,7 @@ use super::{
         Activity, ActivityLink, Campaign, Change, ContactRole, Lead, Opportunity, Outcome, Owner,
         RecordKey, Touch, Visit,
     },
+    person,
     record::{ATTRIBUTES, Record},
 };
 
@@ -16,8 +17,10 @@ fn text(record: &Record, field: &str) -> Option<String> {
     record.get(field).map(str::to_owned)
 }
 
-/// Builds a lead from its record.
+/// Builds a lead from its record, with what other sources know of it.
 pub fn lead(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> Lead {
+    let record = &*person::put_together(record);
+    let person = record.get(person::PERSON).and_then(person::parse_key);
     Lead {
         key,
         created_at: record.moment("created_at"),
@@ -33,7 +36,8 @@ pub fn lead(key: RecordKey, record: &Record, deleted_at: Option<Timestamp>) -> L
             (None, out) => out.map(|_| false),
         },
         nurture: text(record, "nurture"),
-        deleted_at,
+        deleted_at: if person.is_some() { Some(Timestamp::MIN) } else { deleted_at },
+        person,
     }
 }
 
@@ -134,8 +138,9 @@ pub fn touch(source: &str, record: &Record) -> Option<Touch> {
     })
 }
 
-pub(super) fn campaign(record: &Record) -> Campaign {
+pub(super) fn campaign(source: &str, record: &Record) -> Campaign {
     Campaign {
+        source: source.to_owned(),
         name: record.get("name").unwrap_or(&record.id).to_owned(),
         channel: text(record, "channel"),
         cost: record.get("cost").and_then(|cost| cost.parse().ok()),

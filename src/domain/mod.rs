@@ -1,7 +1,6 @@
 //! The nouns of the field. Nothing here knows of files, networks, databases or the time of day.
 
 pub mod calendar;
-pub mod channel;
 pub mod counted;
 pub mod dimension;
 pub mod facts;
@@ -15,12 +14,14 @@ pub mod notice;
 pub mod number;
 pub mod past;
 pub mod period;
+pub mod person;
 pub mod record;
 pub mod scope;
 pub mod silence;
 pub mod stage;
 pub mod team;
 pub mod unit;
+pub mod vocabulary;
 
 pub use calendar::{Allowance, BusinessCalendar};
 pub use facts::{Activity, Facts, Lead, Opportunity, Outcome, RecordKey};

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::moment::Moment;
+use super::person;
 
 /// The kinds of record. The names are tables in the store and `object` in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +74,52 @@ pub const PRESENT: &str = "set";
 /// The field that holds what only the agreed criteria ask of an opportunity, as a JSON object of texts.
 pub const ATTRIBUTES: &str = "attributes";
 
+/// What is kept of a lead.
+const LEAD_FIELDS: &[(&str, FieldKind)] = &[
+    ("created_at", AT),
+    ("mql_at", AT),
+    ("disqualified_at", AT),
+    ("channel", Text),
+    ("campaign", Text),
+    ("owner", Text),
+    ("segment", Text),
+    ("market", Text),
+    ("opt_in", Flag),
+    ("opted_out_at", AT),
+    ("nurture", Text),
+    (person::CRM_ID, Text),
+    (person::CONTACT, Text),
+    (person::EMAIL_HASH, Text),
+    (person::PERSON, Text),
+    (person::ELSEWHERE, Text),
+];
+/// What is kept of an opportunity.
+const OPPORTUNITY_FIELDS: &[(&str, FieldKind)] = &[
+    ("lead", Text),
+    ("created_at", AT),
+    ("handed_off_at", AT),
+    ("closed_at", AT),
+    ("outcome", Outcome),
+    ("lost_reason", Text),
+    ("stage", Text),
+    ("owner", Text),
+    ("amount", Amount),
+    ("currency", Text),
+    ("expected_close", AT),
+    ("channel", Text),
+    ("campaign", Text),
+    ("segment", Text),
+    ("url", Text),
+    ("market", Text),
+    ("product", Text),
+    ("client", Text),
+    ("accepted_at", AT),
+    ("rejected_at", AT),
+    ("rejected_reason", Text),
+    ("next_step", Presence),
+    (ATTRIBUTES, Text),
+];
+
 impl Object {
     /// All of them; leads before what refers to them.
     pub const ALL: [Object; 13] = [
@@ -118,44 +165,8 @@ impl Object {
     /// Its fields beside the id, in the order in which a [`Record`] holds them.
     pub fn fields(self) -> &'static [(&'static str, FieldKind)] {
         match self {
-            Object::Lead => &[
-                ("created_at", AT),
-                ("mql_at", AT),
-                ("disqualified_at", AT),
-                ("channel", Text),
-                ("campaign", Text),
-                ("owner", Text),
-                ("segment", Text),
-                ("market", Text),
-                ("opt_in", Flag),
-                ("opted_out_at", AT),
-                ("nurture", Text),
-            ],
-            Object::Opportunity => &[
-                ("lead", Text),
-                ("created_at", AT),
-                ("handed_off_at", AT),
-                ("closed_at", AT),
-                ("outcome", Outcome),
-                ("lost_reason", Text),
-                ("stage", Text),
-                ("owner", Text),
-                ("amount", Amount),
-                ("currency", Text),
-                ("expected_close", AT),
-                ("channel", Text),
-                ("campaign", Text),
-                ("segment", Text),
-                ("url", Text),
-                ("market", Text),
-                ("product", Text),
-                ("client", Text),
-                ("accepted_at", AT),
-                ("rejected_at", AT),
-                ("rejected_reason", Text),
-                ("next_step", Presence),
-                (ATTRIBUTES, Text),
-            ],
+            Object::Lead => LEAD_FIELDS,
+            Object::Opportunity => OPPORTUNITY_FIELDS,
             Object::StageChange => {
                 &[("opportunity", Text), ("at", AT), ("from", Text), ("to", Text)]
             }
@@ -175,7 +186,13 @@ impl Object {
             Object::Visit => &[("at", AT), ("count", Count), ("channel", Text), ("campaign", Text)],
             Object::Owner => &[("email", Text), ("name", Text), ("active", Flag)],
             Object::EmailSend => &[("campaign", Text), ("at", AT), ("count", Count)],
-            Object::Ranking => &[("keyword", Text), ("at", AT), ("position", Number)],
+            Object::Ranking => &[
+                ("keyword", Text),
+                ("at", AT),
+                ("position", Number),
+                ("clicks", Count),
+                ("impressions", Count),
+            ],
             Object::Touch => &[
                 ("lead", Text),
                 ("opportunity", Text),
@@ -193,8 +210,15 @@ impl Object {
             Object::Lead => 7,
             Object::Opportunity => 15,
             Object::Activity => 5,
+            Object::Ranking => 3,
             _ => self.fields().len(),
         }
+    }
+
+    /// The fields that a source may fill.
+    pub fn told_fields(self) -> impl Iterator<Item = &'static str> {
+        let fields = self.fields().iter().map(|(name, _)| *name);
+        fields.filter(|name| !person::OURS.contains(name))
     }
 
     /// Where a field stands in a [`Record`].

@@ -4,10 +4,10 @@
 use std::fmt;
 
 use super::{
-    channel::ChannelMap,
     dimension::Dimension,
     facts::{Facts, Lead, Opportunity, Visit},
     team::Teams,
+    vocabulary::Vocabulary,
 };
 
 /// A part, by one dimension.
@@ -63,7 +63,7 @@ impl fmt::Display for Scope {
 #[derive(Clone, Copy)]
 pub struct Names<'a> {
     /// Vendor values to channels.
-    pub channels: &'a ChannelMap,
+    pub words: &'a Vocabulary,
     /// Owners to teams.
     pub teams: &'a Teams,
 }
@@ -102,7 +102,8 @@ impl<'a> Names<'a> {
     {
         let value = value.filter(|value| !value.is_empty())?;
         Some(match by {
-            Dimension::Channel => self.channels.channel(value),
+            Dimension::Channel => self.words.channel(value),
+            Dimension::Campaign => self.words.campaign(value),
             // An owner in no team is a team of one.
             Dimension::Team => self.teams.team_of(value).unwrap_or(value),
             _ => value,

@@ -30,8 +30,8 @@ const LOADED: [Object; 10] = [
 ];
 
 /// The latest moment of a lead, as it is indexed.
-const LEADS: &str =
-    "max(coalesce(created_at, ''), coalesce(mql_at, ''), coalesce(disqualified_at, ''))";
+const LEADS: &str = "max(coalesce(created_at, ''), coalesce(mql_at, ''), coalesce(disqualified_at, ''), \
+     substr(coalesce(elsewhere, ''), 1, 20))";
 
 /// Stored instants are in UTC, so a day of any zone begins at most a day earlier.
 fn since(day: Date) -> (Date, i64) {
@@ -115,7 +115,8 @@ impl Store {
         // Stored instants are in UTC, so a day of any zone begins and ends at most a day beside its own.
         let sql = format!(
             "SELECT source, id, deleted_ms, NULL, {columns} FROM lead
-             WHERE {LEADS} >= ?1 AND {field} >= ?1 AND {field} < ?2 AND deleted_ms IS NULL
+             WHERE {LEADS} >= ?1 AND deleted_ms IS NULL AND person IS NULL
+               AND ({field} >= ?1 AND {field} < ?2 OR elsewhere IS NOT NULL)
              ORDER BY {LEADS} LIMIT ?3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -221,38 +222,36 @@ impl Store {
         Ok(rows.iter().filter_map(touch).collect())
     }
 
-    /// Mailings of a campaign, or of all: when, and how many mails.
+    /// Mailings: of which campaign, when, and how many mails.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn email_sends(&self, campaign: Option<&str>) -> StoreResult<Vec<(Moment, u64)>> {
-        let rows = sqlx::query(
-            "SELECT at, count FROM email_send
-             WHERE deleted_ms IS NULL AND (?1 IS NULL OR campaign = ?1)",
-        )
-        .bind(campaign)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(on("read mailings"))?;
+    pub async fn email_sends(&self) -> StoreResult<Vec<(Option<String>, Moment, u64)>> {
+        let rows =
+            sqlx::query("SELECT at, count, campaign FROM email_send WHERE deleted_ms IS NULL")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(on("read mailings"))?;
         let send = |row: &SqliteRow| {
-            Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
+            Some((row.get(2), Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
         };
         Ok(rows.iter().filter_map(send).collect())
     }
 
-    /// The positions of a keyword.
+    /// The positions of a keyword, and how often each was seen where that was counted.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn positions(&self, keyword: &str) -> StoreResult<Vec<(Moment, f64)>> {
-        let sql = "SELECT at, position FROM ranking WHERE deleted_ms IS NULL AND keyword = ?";
+    pub async fn positions(&self, keyword: &str) -> StoreResult<Vec<(Moment, f64, Option<u64>)>> {
+        let sql = "SELECT at, position, impressions FROM ranking WHERE deleted_ms IS NULL AND keyword = ?";
         let rows = sqlx::query(sql)
             .bind(keyword)
             .fetch_all(&self.pool)
             .await
             .map_err(on("read positions"))?;
         let position = |row: &SqliteRow| {
-            Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?))
+            let times = row.get::<Option<&str>, _>(2).and_then(|times| times.parse().ok());
+            Some((Moment::parse(row.get(0))?, row.get::<&str, _>(1).parse().ok()?, times))
         };
         Ok(rows.iter().filter_map(position).collect())
     }

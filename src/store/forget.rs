@@ -122,7 +122,15 @@ impl Store {
 }
 
 /// Where an id stands by itself.
-const RENAMES: [&str; 5] = [
+const RENAMES: [&str; 9] = [
+    "UPDATE lead SET person = ?1 || '/' || ?3 WHERE person = ?1 || '/' || ?2",
+    "UPDATE lead SET elsewhere =
+         replace(elsewhere, '\"' || ?1 || '/' || ?2 || '\":', '\"' || ?1 || '/' || ?3 || '\":')
+         WHERE instr(elsewhere, '\"' || ?1 || '/' || ?2 || '\":') > 0",
+    "UPDATE lead SET crm_id = NULL, contact = NULL, email_hash = NULL
+         WHERE source = ?1 AND id = ?3 AND ?2 <> ''",
+    "UPDATE change SET was = json_remove(was, '$.crm_id', '$.contact', '$.email_hash', '$.person',
+         '$.elsewhere') WHERE source = ?1 AND object = 'lead' AND id IN (?2, ?3)",
     "UPDATE lead SET merged_into = ?3 WHERE source = ?1 AND merged_into = ?2",
     "UPDATE opportunity SET lead = ?3 WHERE source = ?1 AND lead = ?2",
     "UPDATE activity SET lead = ?3 WHERE source = ?1 AND lead = ?2",

@@ -16,6 +16,7 @@ pub mod forget;
 mod month_cells;
 pub mod open;
 pub mod outbox;
+pub mod people;
 pub mod plans;
 pub mod records;
 pub mod rollups;

@@ -301,8 +301,13 @@ impl Store {
 /// A record from a row of `id`, `deleted_ms` and its fields.
 fn loaded(object: Object, row: &SqliteRow) -> (String, (Record, Option<Timestamp>)) {
     let id: String = row.get(0);
-    let values = (2..2 + object.fields().len()).map(|column| row.get(column)).collect();
-    (id.clone(), (Record { object, id, values }, deleted_at(row.get(1))))
+    (id.clone(), (record_at(object, id, row, 2), deleted_at(row.get(1))))
+}
+
+/// A record whose fields begin at a column.
+pub(super) fn record_at(object: Object, id: String, row: &SqliteRow, first: usize) -> Record {
+    let values = (first..first + object.fields().len()).map(|column| row.get(column)).collect();
+    Record { object, id, values }
 }
 
 /// Whether an object's tombstones can name a survivor.

@@ -6,6 +6,7 @@
 mod deltas;
 pub mod merge;
 mod mixer;
+pub mod people;
 pub mod rollup;
 pub mod units;
 mod writer;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::domain::Object;
 use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError, Waiting};
 use crate::store::{Store, StoreError, forget};
+use people::People;
 use writer::Writer;
 
 /// Pages that a source may be ahead of the writer.
@@ -39,6 +41,8 @@ pub struct Sync<'a> {
     pub source: &'a dyn Source,
     /// Whether ids are compared.
     pub full: Full,
+    /// Which sources tell of the same people; none where there is only one.
+    pub people: Option<&'a People>,
     /// The time.
     pub clock: &'a Clock,
     /// The company's zone.
@@ -109,8 +113,8 @@ pub enum SyncError {
 pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport, SyncError> {
     let started = sync.clock.now();
     let cursors = sync.store.cursors(sync.name).await?;
-    let mut writer =
-        Writer::new(sync.store, sync.name, started, sync.zone, cursors.is_empty()).await?;
+    let place = (sync.name, sync.people, sync.zone);
+    let mut writer = Writer::new(sync.store, place, started, cursors.is_empty()).await?;
     let (sender, pages) = mpsc::channel(PAGES_AHEAD_MAX);
     let mut waiting = Vec::new();
     if sync.source.provides(Object::ContactRole, "lead") {

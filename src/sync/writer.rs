@@ -1,6 +1,8 @@
 //! The one writer: merges pages into the store, with their cursors, in one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod filling;
+
+use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::deltas::Deltas;
 use super::merge::{self, Batch, Merged};
 use super::mixer::Mixer;
+use super::people::People;
 use super::units::{self, Before, Changed};
 use super::{SyncReport, rollup};
 use crate::domain::{Object, Record};
@@ -17,27 +20,16 @@ use crate::sources::{Gone, Page, Part, id_hash};
 use crate::store::{
     Store, StoreResult, Write,
     changes::Change,
-    forget::{Forgotten, is_pseudonym},
+    forget::Forgotten,
     records::{Loaded, Tombstone},
     rollups::{Loading, MonthChange},
 };
-
-/// What follows a record when it is merged into another: object, and the field that names it.
-const FOLLOWERS: [(Object, Object, &str); 8] = [
-    (Object::Lead, Object::Opportunity, "lead"),
-    (Object::Lead, Object::ContactRole, "lead"),
-    (Object::Lead, Object::Activity, "lead"),
-    (Object::Lead, Object::ActivityLink, "lead"),
-    (Object::Lead, Object::Touch, "lead"),
-    (Object::Opportunity, Object::Activity, "opportunity"),
-    (Object::Opportunity, Object::ActivityLink, "opportunity"),
-    (Object::Opportunity, Object::Touch, "opportunity"),
-];
 
 /// Writes the pages of one sync.
 pub(super) struct Writer<'a> {
     store: &'a Store,
     source: &'a str,
+    people: Option<&'a People>,
     seen: Timestamp,
     zone: &'a TimeZone,
     load: Load,
@@ -82,9 +74,8 @@ impl<'a> Writer<'a> {
     /// A writer for one sync of a source; `first` says that nothing of it is stored yet.
     pub async fn new(
         store: &'a Store,
-        source: &'a str,
+        (source, people, zone): (&'a str, Option<&'a People>, &'a TimeZone),
         seen: Timestamp,
-        zone: &'a TimeZone,
         first: bool,
     ) -> StoreResult<Writer<'a>> {
         rollup::refresh(store, zone).await?;
@@ -104,6 +95,7 @@ impl<'a> Writer<'a> {
         Ok(Writer {
             store,
             source,
+            people,
             seen,
             zone,
             load,
@@ -131,17 +123,23 @@ impl<'a> Writer<'a> {
         self.forgotten = self.store.forgotten(self.source).await?;
         batch.forget(&self.forgotten);
         self.keep_pseudonyms(&mut write, &mut batch).await?;
+        self.complete(&mut write, &mut batch).await?;
+        let echo = self.settle_people(&mut write, &mut batch).await?;
         self.take_followers(&mut write, &mut batch).await?;
         let mut changes = Vec::new();
-        for part in std::mem::take(&mut batch.parts) {
+        for mut part in std::mem::take(&mut batch.parts) {
+            self.add_missing_children(&mut write, &mut part).await?;
             if part.rechecked && self.has_faults {
-                let ids: Vec<&str> = part.records.iter().map(|r| r.id.as_str()).collect();
+                let ids: Vec<&str> = part.ids().collect();
                 write.forget_faults_of(self.source, part.object, &ids).await?;
             }
             changes.push(self.changes(&mut write, part).await?);
         }
         let changes = Arc::new(changes);
         self.store_and_feed(&mut write, &changes).await?;
+        for (source, records) in echo {
+            self.echo(&mut write, &source, records).await?;
+        }
         for change in changes.iter() {
             self.report.changed += change.put.len() as u64;
             self.report.deleted += change.gone.len() as u64;
@@ -205,60 +203,6 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// What belonged to a record that was merged now belongs to the survivor.
-    async fn take_followers(&self, write: &mut Write, batch: &mut Batch) -> StoreResult<()> {
-        let mut survivors: BTreeMap<Object, HashMap<String, String>> = BTreeMap::new();
-        for part in &batch.parts {
-            let merged =
-                part.gone.iter().filter_map(|gone| Some((gone.id.clone(), gone.into.clone()?)));
-            survivors.entry(part.object).or_default().extend(merged);
-        }
-        for (object, follower, field) in FOLLOWERS {
-            let Some(survivors) = survivors.get(&object).filter(|found| !found.is_empty()) else {
-                continue;
-            };
-            let ids: Vec<&str> = survivors.keys().map(String::as_str).collect();
-            let found = write.values_where(self.source, follower, field, &ids).await?;
-            let place = batch.parts.iter().position(|part| part.object == follower);
-            let place = place.unwrap_or_else(|| {
-                batch.parts.push(Merged::empty(follower));
-                batch.parts.len() - 1
-            });
-            let part = &mut batch.parts[place];
-            let told: HashSet<String> = part.ids().map(str::to_owned).collect();
-            for (mut record, deleted_at) in found.into_values() {
-                if deleted_at.is_none() && !told.contains(&record.id) {
-                    let survivor = record.get(field).and_then(|id| survivors.get(id)).cloned();
-                    record.set(field, survivor);
-                    part.records.push(record);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A vendor that has deleted a person tells no lead any more; who was forgotten stays the lead.
-    async fn keep_pseudonyms(&self, write: &mut Write, batch: &mut Batch) -> StoreResult<()> {
-        if self.forgotten.is_empty() {
-            return Ok(());
-        }
-        let deals = batch.parts.iter_mut().filter(|part| part.object == Object::Opportunity);
-        for part in deals {
-            let lost = |record: &&mut Record| record.get("lead").is_none();
-            let ids: Vec<String> =
-                part.records.iter_mut().filter(lost).map(|record| record.id.clone()).collect();
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let stored = write.values(self.source, Object::Opportunity, &ids).await?;
-            for record in part.records.iter_mut().filter(lost) {
-                let old = stored.get(&record.id).and_then(|(old, _)| old.get("lead"));
-                if let Some(old) = old.filter(|old| is_pseudonym(old)) {
-                    record.set("lead", Some(old.to_owned()));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Whether a record may be stored already.
     fn may_be_stored(&self, object: Object, id: &str) -> bool {
         match &self.load {
@@ -267,9 +211,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn changes(&self, write: &mut Write, mut part: Merged) -> StoreResult<Changes> {
+    async fn changes(&self, write: &mut Write, part: Merged) -> StoreResult<Changes> {
         let object = part.object;
-        self.add_missing_children(write, &mut part).await?;
         let ids: Vec<&str> = part.ids().filter(|id| self.may_be_stored(object, id)).collect();
         let stored = write.stored(self.source, object, &ids).await?;
         let mut gone: Vec<Tombstone> = Vec::new();
