@@ -278,6 +278,7 @@ async fn a_vendor_that_answers_anything_ends_the_sync_with_a_word() {
             name: "crm",
             source: source.as_ref(),
             full: Full::No,
+            people: None,
             clock: &clock,
             zone,
         };

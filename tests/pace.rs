@@ -51,8 +51,8 @@ fn pace(plan: &GoalPlan, facts: &Facts, clock: Timestamp) -> Vec<PaceRow> {
         .or_default()
         .insert(jiff::civil::date(2026, 1, 1), "1.25".parse().unwrap());
     let calendar = calendar();
-    let (channels, teams) = Default::default();
-    let names = Names { channels: &channels, teams: &teams };
+    let (words, teams) = Default::default();
+    let names = Names { words: &words, teams: &teams };
     let actuals = Actuals { facts, calendar: &calendar, currency: &currency, names, scope: None };
     let complete: BTreeMap<Metric, Timestamp> =
         Metric::ALL.into_iter().map(|metric| (metric, clock)).collect();

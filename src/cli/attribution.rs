@@ -1,5 +1,7 @@
 //! `paceline attribution`
 
+use std::collections::BTreeMap;
+
 use clap::ValueEnum;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -18,6 +20,7 @@ use crate::domain::{
 use crate::evaluate::{
     Snapshot,
     attributing::{Attribution, Owed, attribute},
+    purchasing::campaigns,
 };
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +64,8 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         Of::Value => Owed::Value,
     };
     let found = attribute(&snapshot, by, owed, args.since, args.until).await?;
-    let view = View { snapshot: &snapshot, by, owed, found: &found };
+    let campaigns = campaigns(&snapshot);
+    let view = View { snapshot: &snapshot, by, owed, found: &found, campaigns };
     match global.format {
         Format::Json => output::json(&view.json()),
         Format::Csv => view.table().csv(),
@@ -81,6 +85,7 @@ struct View<'a> {
     by: Dimension,
     owed: Owed,
     found: &'a Attribution,
+    campaigns: BTreeMap<&'a str, (&'a str, Option<Decimal>)>,
 }
 
 impl View<'_> {
@@ -90,9 +95,9 @@ impl View<'_> {
 
     /// The name and the cost of a campaign.
     fn campaign(&self, key: Option<&String>) -> (Option<String>, Option<Decimal>) {
-        let found = key.filter(|_| self.by == Dimension::Campaign);
-        let found = found.and_then(|key| self.snapshot.facts.campaigns.get(key));
-        (found.map(|campaign| campaign.name.clone()), found.and_then(|campaign| campaign.cost))
+        let key = key.filter(|_| self.by == Dimension::Campaign);
+        let found = key.and_then(|key| self.campaigns.get(key.as_str()));
+        (found.map(|(name, _)| (*name).to_owned()), found.and_then(|(_, cost)| *cost))
     }
 
     fn number(&self, value: f64) -> Value {

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::evaluate::{
     Snapshot,
-    purchasing::{Won, won},
+    purchasing::{Won, campaigns, won},
     tallies,
 };
 use crate::rates::clients::{Clients, clients};
@@ -66,10 +66,10 @@ impl View<'_> {
 
     /// Campaigns whose cost is known, the dearest first: name, cost, the clients that they brought.
     fn campaigns(&self) -> Vec<(&str, f64, usize)> {
-        let known = self.snapshot.facts.campaigns.iter();
-        let with_cost = known.filter_map(|(id, campaign)| {
-            let clients = self.won.new_by_campaign.get(id).copied().unwrap_or(0);
-            Some((campaign.name.as_str(), to_f64(campaign.cost?), clients))
+        let known = campaigns(self.snapshot).into_iter();
+        let with_cost = known.filter_map(|(key, (name, cost))| {
+            let clients = self.won.new_by_campaign.get(key).copied().unwrap_or(0);
+            Some((name, to_f64(cost?), clients))
         });
         let mut campaigns: Vec<(&str, f64, usize)> = with_cost.collect();
         campaigns.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -32,7 +32,7 @@ mod simulate;
 mod sync;
 mod what_if;
 
-pub use demo::demo_configuration;
+pub use demo::hubspot_configuration;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,7 +7,8 @@ use jiff::{Timestamp, civil::Date};
 use super::{Snapshot, snapshot::EvaluateError, tallies::cut_of};
 use crate::attribution::{Credit, Path, credit};
 use crate::domain::{
-    Moment, Opportunity, dimension::Dimension, facts::Touch, number::to_f64, stage::Stage,
+    Moment, Opportunity, RecordKey, dimension::Dimension, facts::Touch, number::to_f64,
+    stage::Stage,
 };
 
 /// What is attributed.
@@ -99,10 +100,17 @@ impl Touches {
         };
         for touch in snapshot.store.touches().await? {
             let key = |id: &String| (touch.source.clone(), id.clone());
+            // What reached somebody as another source knows them reached the person.
+            let person = |id: &String| {
+                let own = RecordKey { source: touch.source.clone(), id: id.clone() };
+                let person = snapshot.facts.leads.get(&own).and_then(|lead| lead.person.clone());
+                let person = person.unwrap_or(own);
+                (person.source, person.id)
+            };
             // One that names both is the opportunity's.
             match (&touch.opportunity, &touch.lead) {
                 (Some(id), _) => touches.of_opportunity.entry(key(id)).or_default().push(touch),
-                (None, Some(id)) => touches.of_lead.entry(key(id)).or_default().push(touch),
+                (None, Some(id)) => touches.of_lead.entry(person(id)).or_default().push(touch),
                 (None, None) => {}
             }
         }
@@ -149,9 +157,9 @@ fn key_of(snapshot: &Snapshot<'_>, by: Dimension, touch: &Touch) -> Option<Strin
     let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let campaign = filled(&touch.campaign);
     if by == Dimension::Campaign {
-        return campaign;
+        return campaign.map(|campaign| snapshot.words.campaign(&campaign).to_owned());
     }
     let of_campaign = || snapshot.facts.campaigns.get(&campaign?)?.channel.clone();
     let channel = filled(&touch.channel).or_else(of_campaign)?;
-    Some(snapshot.settings.channels.channel(&channel).to_owned())
+    Some(snapshot.words.channel(&channel).to_owned())
 }

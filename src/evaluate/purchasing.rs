@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
+use rust_decimal::Decimal;
 
 use super::Snapshot;
 use crate::domain::{dimension::Dimension, number::to_f64, scope::Scope};
@@ -19,6 +20,18 @@ pub struct Won {
     pub unvalued: usize,
     /// Campaign -> clients whose first purchase came of it.
     pub new_by_campaign: BTreeMap<String, usize>,
+}
+
+/// Campaigns by their keys: what each is called and cost. What two sources know of one campaign is the same money, so
+/// the larger sum counts.
+pub fn campaigns<'a>(snapshot: &'a Snapshot<'_>) -> BTreeMap<&'a str, (&'a str, Option<Decimal>)> {
+    let mut campaigns: BTreeMap<&str, (&str, Option<Decimal>)> = BTreeMap::new();
+    for (id, campaign) in &snapshot.facts.campaigns {
+        let key = snapshot.words.campaign(id);
+        let known = campaigns.entry(key).or_insert((campaign.name.as_str(), None));
+        known.1 = known.1.max(campaign.cost);
+    }
+    campaigns
 }
 
 /// What was won by an instant, in a part or in all.

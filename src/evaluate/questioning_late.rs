@@ -254,7 +254,7 @@ fn seen(snapshot: &Snapshot<'_>, judged: &[(&HandOff, bool)], by_hour: bool) -> 
     let mut hours: HashMap<Timestamp, String> = HashMap::new();
     let one = |(row, won): &(&HandOff, bool)| {
         let channel = row.channel.as_deref().unwrap_or_default();
-        let channel = snapshot.settings.channels.channel(channel);
+        let channel = snapshot.words.channel(channel);
         let hour = hours.entry(row.handed_off_at).or_insert_with(|| {
             let local = company.zone.to_datetime(row.handed_off_at);
             format!("{:?} {}", local.weekday(), local.hour())

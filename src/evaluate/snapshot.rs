@@ -24,6 +24,7 @@ use crate::domain::{
     scope::{Names, Part, Scope},
     stage::Metric,
     team::Teams,
+    vocabulary::Vocabulary,
 };
 use crate::handoff::{Excuse, Ledger, LedgerInput, criteria::FIELDS, ledger};
 use crate::pacing::{
@@ -74,6 +75,8 @@ pub struct Snapshot<'a> {
     pub states: BTreeMap<String, SourceState>,
     /// How many opportunities each source has, there and here.
     pub counts: Vec<CountCheck>,
+    /// What the company calls channels and campaigns.
+    pub words: Vocabulary,
     /// Who belongs to whom.
     pub teams: Teams,
     /// The goals that could be worked out.
@@ -140,7 +143,10 @@ impl<'a> Snapshot<'a> {
         (facts, counted, complete): (Facts, bool, BTreeMap<String, Timestamp>),
     ) -> Result<Snapshot<'a>, EvaluateError> {
         let completeness = completeness(settings, &complete, clock);
+        let named = facts.campaigns.iter();
+        let named = named.map(|(id, own)| (own.source.as_str(), id.as_str(), own.name.as_str()));
         let mut snapshot = Snapshot {
+            words: settings.words.clone().with_campaigns(named),
             settings,
             store,
             clock,
@@ -316,7 +322,7 @@ impl<'a> Snapshot<'a> {
 
     /// What the company calls the values of a record.
     pub fn names(&self) -> Names<'_> {
-        Names { channels: &self.settings.channels, teams: &self.teams }
+        Names { words: &self.words, teams: &self.teams }
     }
 
     /// Counts what happened in a part, or in all.
@@ -351,7 +357,7 @@ impl<'a> Snapshot<'a> {
             settings: &self.settings.handoff,
             filled: &filled(self.settings),
             watched: &self.watched(),
-            channels: &self.settings.channels,
+            words: &self.words,
             currency: &self.settings.currency,
             activities_from: self.activities_from(),
             opportunities_complete: self.data_as_of(&[Object::Opportunity]),

@@ -211,7 +211,7 @@ pub async fn table(
     let mut tallies = Tallies::new();
     if let Some(by) = query.by {
         let stored = stored_tallies(snapshot, query.from, query.to, Some(by), data_as_of).await?;
-        tallies = rates::table::group(&stored, by, &snapshot.settings.channels, &snapshot.teams);
+        tallies = rates::table::group(&stored, by, snapshot.names());
     }
     let mut table = rates::table::build(query, &tallies, &total, seen_to);
     name_rows(snapshot, query.by, &mut table);
@@ -256,7 +256,7 @@ pub async fn total_of(
     let Some(scope) = scope else { return total(snapshot, from, to, cut).await };
     let stored = stored_tallies(snapshot, from, to, Some(scope.by), cut).await?;
     let names = snapshot.names();
-    let named = rates::table::group(&stored, scope.by, names.channels, names.teams);
+    let named = rates::table::group(&stored, scope.by, names);
     let mut sum = Tally::default().with_past(past_of(snapshot, from, to));
     for (key, tally) in named {
         if scope.holds(key.as_deref()) {

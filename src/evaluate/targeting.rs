@@ -6,7 +6,7 @@ use crate::config::plan_file;
 use crate::domain::Object;
 use crate::pacing::{
     State,
-    targets::{TargetRow, emails, position},
+    targets::{TargetRow, emails, position, weekly},
 };
 use crate::plan::target::Wanted;
 
@@ -23,7 +23,17 @@ pub async fn targets(snapshot: &Snapshot<'_>) -> Result<Vec<TargetRow>, Evaluate
         rows.push(match &target.wanted {
             Wanted::Emails { campaign, .. } => {
                 let at = snapshot.data_as_of(&[Object::EmailSend]).unwrap_or(snapshot.clock);
-                let sends = snapshot.store.email_sends(campaign.as_deref()).await?;
+                let wanted = campaign.as_deref().map(|own| snapshot.words.campaign(own));
+                let is_wanted = |own: Option<&str>| match wanted {
+                    Some(wanted) => own.is_some_and(|own| snapshot.words.campaign(own) == wanted),
+                    None => true,
+                };
+                let sends = snapshot.store.email_sends().await?;
+                let sends: Vec<_> = sends
+                    .into_iter()
+                    .filter(|(own, ..)| is_wanted(own.as_deref()))
+                    .map(|(_, at, count)| (at, count))
+                    .collect();
                 emails(target, &sends, at, calendar)
             }
             Wanted::Position { keyword, .. } => {
@@ -32,10 +42,10 @@ pub async fn targets(snapshot: &Snapshot<'_>) -> Result<Vec<TargetRow>, Evaluate
                 let seen = snapshot.store.positions(keyword).await?;
                 let seen: Vec<_> = seen
                     .into_iter()
-                    .filter(|(moment, _)| moment.is_seen(at, zone))
-                    .map(|(moment, position)| (moment.date(zone), position))
+                    .filter(|(moment, ..)| moment.is_seen(at, zone))
+                    .map(|(moment, position, times)| (moment.date(zone), position, times))
                     .collect();
-                position(target, &seen, zone.to_datetime(at).date())
+                position(target, &weekly(&seen), zone.to_datetime(at).date())
             }
         });
     }

@@ -4,10 +4,10 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::domain::{
-    channel::ChannelMap,
     dimension::Dimension,
     facts::{Lead, Opportunity},
     record::PRESENT,
+    vocabulary::Vocabulary,
 };
 
 /// What is asked of one field.
@@ -105,7 +105,7 @@ pub struct Audited<'a> {
     /// Its amount in the company's currency; none without an amount or a rate.
     pub worth: Option<Decimal>,
     /// Vendor values to channels.
-    pub channels: &'a ChannelMap,
+    pub words: &'a Vocabulary,
 }
 
 /// Holds an opportunity against the criteria. `is_filled` says whether its source fills a field.
@@ -131,14 +131,14 @@ pub fn audit(
 }
 
 fn value(field: &str, audited: &Audited<'_>) -> Option<String> {
-    let Audited { opportunity, lead, worth, channels } = *audited;
+    let Audited { opportunity, lead, worth, words } = *audited;
     let of = |by: Dimension| {
         let own = opportunity.key(by).or_else(|| lead?.inherited(by));
         own.map(str::to_owned)
     };
     match field {
         "amount" => worth.map(|worth| worth.to_string()),
-        "channel" => of(Dimension::Channel).map(|value| channels.channel(&value).to_owned()),
+        "channel" => of(Dimension::Channel).map(|value| words.channel(&value).to_owned()),
         "campaign" => of(Dimension::Campaign),
         "segment" => of(Dimension::Segment),
         "market" => of(Dimension::Market),

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::domain::{
     calendar::BusinessCalendar,
-    channel::ChannelMap,
     facts::{Facts, Opportunity, Outcome, RecordKey},
     money::CurrencyRates,
     team::Teams,
+    vocabulary::Vocabulary,
 };
 
 /// Attempts are counted for ten days.
@@ -177,7 +177,7 @@ pub struct LedgerInput<'a> {
     /// The sources of which it is known what they had when they were read.
     pub watched: &'a BTreeSet<String>,
     /// Vendor values to channels.
-    pub channels: &'a ChannelMap,
+    pub words: &'a Vocabulary,
     /// Amounts in one currency.
     pub currency: &'a CurrencyRates,
     /// From when on activities are known at all.
@@ -209,7 +209,7 @@ impl LedgerInput<'_> {
         let worth = opportunity.worth(self.currency, day);
         let lead = self.facts.lead_of(opportunity);
         let fills = |field: &str| self.fills(&opportunity.key.source, field);
-        let facts = criteria::Audited { opportunity, lead, worth, channels: self.channels };
+        let facts = criteria::Audited { opportunity, lead, worth, words: self.words };
         criteria::audit(&self.settings.criteria, &facts, fills)
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::estimate::{Row, Tally};
 use super::smooth::Prior;
-use crate::domain::{channel::ChannelMap, dimension::Dimension, stage::Stage, team::Teams};
+use crate::domain::{dimension::Dimension, scope::Names, stage::Stage};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,16 +79,11 @@ pub struct CohortRow {
 /// Tallies by stored key.
 pub type Tallies = BTreeMap<Option<String>, Tally>;
 
-/// Groups stored keys into the keys of a dimension: vendor values into channels, owners into teams.
-pub fn group(tallies: &Tallies, by: Dimension, channels: &ChannelMap, teams: &Teams) -> Tallies {
+/// Groups stored keys into the keys of a dimension: vendor values into channels and campaigns, owners into teams.
+pub fn group(tallies: &Tallies, by: Dimension, names: Names<'_>) -> Tallies {
     let mut grouped = Tallies::new();
     for (key, tally) in tallies {
-        let key = key.as_deref().filter(|key| !key.is_empty()).map(|key| match by {
-            Dimension::Channel => channels.channel(key),
-            // An owner in no team is a team of one.
-            Dimension::Team => teams.team_of(key).unwrap_or(key),
-            _ => key,
-        });
+        let key = names.named(by, key.as_deref());
         grouped.entry(key.map(str::to_owned)).or_default().extend(tally);
     }
     grouped

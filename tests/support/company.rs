@@ -42,7 +42,7 @@ impl World {
         let faults = Faults::from_toml("[limits]\nenforce = false").unwrap();
         let clock = Arc::new(|| instant(FIRST_MONDAY));
         let crm = Simulator::start(Arc::clone(&portal), faults, clock, 0).await.unwrap();
-        let toml = paceline::cli::demo_configuration(&crm.base_url());
+        let toml = paceline::cli::hubspot_configuration(&crm.base_url());
         let mut world = World::with(&toml).await;
         std::fs::write(world.folder.path().join("token"), "simulated").unwrap();
         world.crm = Some((crm, portal));

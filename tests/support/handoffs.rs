@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use paceline::domain::channel::ChannelMap;
+use paceline::domain::vocabulary::Vocabulary;
 use paceline::domain::{
     Allowance, BusinessCalendar, CurrencyRates, Facts, Object, Record, RecordKey, team::Teams,
 };
@@ -91,7 +91,10 @@ impl World {
             settings: &self.settings,
             filled: &BTreeMap::from([("crm".to_owned(), self.filled.clone())]),
             watched: &self.watched.then(|| "crm".to_owned()).into_iter().collect(),
-            channels: &ChannelMap(BTreeMap::from([("ADS".to_owned(), "paid search".to_owned())])),
+            words: &Vocabulary::new(
+                BTreeMap::from([("ADS".to_owned(), "paid search".to_owned())]),
+                BTreeMap::new(),
+            ),
             currency: &CurrencyRates { company: "USD".into(), rates: BTreeMap::new() },
             activities_from: self.activities_from,
             opportunities_complete: Some(self.clock),

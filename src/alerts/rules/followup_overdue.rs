@@ -96,7 +96,7 @@ fn task(overdue: &[&HandOff]) -> String {
 
 fn named(context: &Context<'_>, row: &HandOff) -> (String, String) {
     let zone = &context.calendar.zone;
-    let channel = row.channel.as_deref().map(|value| context.channels.channel(value));
+    let channel = row.channel.as_deref().map(|value| context.words.channel(value));
     let channel = channel.unwrap_or("unattributed");
     (
         row.opportunity.id.clone(),

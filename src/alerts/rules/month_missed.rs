@@ -49,7 +49,7 @@ fn finding(context: &Context<'_>, plan: &GoalPlan, row: &PaceRow) -> Option<Find
         facts: context.facts,
         calendar,
         currency: context.currency,
-        names: Names { channels: context.channels, teams: context.teams },
+        names: Names { words: context.words, teams: context.teams },
         scope: row.scope.as_ref(),
     };
     let records = actuals.records(row.metric, month, row.at);

@@ -204,7 +204,7 @@ fn actuals<'a>(context: &'a Context<'_>, row: &'a PaceRow) -> Actuals<'a> {
         facts: context.facts,
         calendar: context.calendar,
         currency: context.currency,
-        names: Names { channels: context.channels, teams: context.teams },
+        names: Names { words: context.words, teams: context.teams },
         scope: row.scope.as_ref(),
     }
 }

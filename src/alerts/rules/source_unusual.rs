@@ -42,7 +42,7 @@ fn finding(context: &Context<'_>, metric: Metric, stage: Stage) -> Option<Findin
         facts: context.facts,
         calendar: context.calendar,
         currency: context.currency,
-        names: Names { channels: context.channels, teams: context.teams },
+        names: Names { words: context.words, teams: context.teams },
         scope: None,
     };
     let period = Period { from, to: today.tomorrow().ok()? };
