@@ -250,6 +250,99 @@ async fn deletions_that_were_missed_are_found_by_comparing_ids() {
     assert_eq!(marketing.reading.living().await.0.len(), 7);
 }
 
+#[tokio::test]
+async fn what_qualifies_may_be_said_later_or_otherwise_and_the_past_follows() {
+    let (instance, leads) = story();
+    let plain = Marketing::with("", instance, "").await;
+    plain.sync().await;
+    let later = plain.reading.now() + SignedDuration::from_mins(5);
+    plain.instance().change(leads[1], "leadStatus", json!("MQL"), later);
+    plain.reading.pass(24 * 60);
+    plain.sync().await;
+    assert_eq!(plain.lead(leads[1]).await.mql_at, None);
+    let url = plain.simulator.base_url();
+    let asked = |becomes: &str| {
+        let toml = format!(
+            "[source.crm]\nkind = \"marketo\"\nbase_url = \"{url}\"\nclient_id = \"paceline\"\n\
+             client_secret = {{ file = \"secret\" }}\nsince = \"2026-08-20\"\n{}",
+            MQL.replace("MQL", becomes)
+        );
+        support::settings_in(plain.reading.folder.path(), &toml).unwrap()
+    };
+    plain.reading.pass(10);
+    let sync = async |settings: paceline::config::Settings| {
+        let zone = &settings.company.zone;
+        let clock = paceline::clock::Clock::Fixed(plain.reading.now());
+        let environment =
+            paceline::sources::http::Environment { clock, ..plain.reading.environment.clone() };
+        let source =
+            paceline::sources::open_in("crm", &settings.sources["crm"], zone, &environment);
+        let sync = paceline::sync::Sync {
+            store: &plain.reading.store,
+            name: "crm",
+            source: source.as_ref(),
+            full: Full::No,
+            people: None,
+            clock: &clock,
+            zone,
+        };
+        paceline::sync::run(&sync, &|_| {}).await.unwrap();
+    };
+    sync(asked("MQL")).await;
+    assert_eq!(plain.lead(leads[0]).await.mql_at.unwrap().to_string(), ago(50, 0).to_string());
+    assert!(plain.lead(leads[1]).await.mql_at.is_some(), "also between the first load and now");
+    plain.reading.pass(10);
+    sync(asked("Recycled")).await;
+    assert_eq!(plain.lead(leads[0]).await.mql_at.unwrap().to_string(), ago(40, 0).to_string());
+    assert_eq!(plain.lead(leads[1]).await.mql_at, None, "nobody keeps what qualifies no more");
+}
+
+#[tokio::test]
+async fn leads_from_before_the_first_day_stay_out_and_a_losers_qualification_goes_to_the_winner() {
+    let (mut instance, leads) = story();
+    let old = lead(&mut instance, "Webinar", ago(400, 0));
+    instance.change(old, "leadStatus", json!("MQL"), ago(390, 0));
+    let marketing = Marketing::with("", instance, MQL).await;
+    marketing.sync().await;
+    marketing.reading.pass(30);
+    let now = marketing.reading.now();
+    marketing.instance().change(old, "leadStatus", json!("Recycled"), now);
+    marketing.instance().change(old, "leadStatus", json!("MQL"), now);
+    marketing.instance().merge_leads(leads[3], &[leads[0]], now);
+    marketing.reading.pass(10);
+    marketing.sync().await;
+    assert_eq!(marketing.reading.living().await.0.len(), 7, "its first time was never read");
+    assert_eq!(marketing.lead(leads[3]).await.mql_at.unwrap().to_string(), ago(50, 0).to_string());
+}
+
+#[tokio::test]
+async fn leads_that_come_while_ids_are_compared_and_jobs_that_nobody_knows_do_no_harm() {
+    let (instance, _) = story();
+    let marketing =
+        Marketing::with("[subscription]\nupdated_filter = false\n", instance, MQL).await;
+    marketing.sync().await;
+    marketing.reading.pass(24 * 60);
+    let during = marketing.reading.now() + SignedDuration::from_secs(1);
+    let new = lead(&mut marketing.instance(), "Fair", during);
+    marketing.reading.try_sync(Full::Checked).await.unwrap();
+    let buried = marketing.reading.facts().await;
+    assert!(buried.leads.values().all(|lead| lead.deleted_at.is_none()));
+    marketing.reading.pass(10);
+    marketing.sync().await;
+    assert!(
+        marketing.lead(new).await.deleted_at.is_none(),
+        "it was created while the export was made"
+    );
+    let (instance, _) = story();
+    let fault = "[[fault]]\non = \"bulk_status\"\nanswer = 611\ntimes = 0\n";
+    let marketing = Marketing::with(fault, instance, MQL).await;
+    marketing.reading.try_sync(Full::No).await.unwrap_err();
+    let gone = "[[fault]]\non = \"bulk_status\"\nanswer = 1013\ntimes = 1\n";
+    marketing.simulator.set_faults(Faults::from_toml(gone).unwrap());
+    marketing.sync().await;
+    assert_eq!(marketing.reading.living().await.0.len(), 8);
+}
+
 /// The faults that pass, of all endpoints.
 const PASSING: [&str; 14] = [
     "\"html_503\"",

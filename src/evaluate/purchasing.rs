@@ -22,14 +22,19 @@ pub struct Won {
     pub new_by_campaign: BTreeMap<String, usize>,
 }
 
-/// Campaigns by their keys: what each is called and cost. What two sources know of one campaign is the same money, so
-/// the larger sum counts.
+/// Campaigns by their keys: what each is called and cost. What one source tells is added up; what two sources know of one
+/// campaign is the same money, so the larger sum counts.
 pub fn campaigns<'a>(snapshot: &'a Snapshot<'_>) -> BTreeMap<&'a str, (&'a str, Option<Decimal>)> {
+    let mut of_sources: BTreeMap<(&str, &str), Option<Decimal>> = BTreeMap::new();
     let mut campaigns: BTreeMap<&str, (&str, Option<Decimal>)> = BTreeMap::new();
     for (id, campaign) in &snapshot.facts.campaigns {
         let key = snapshot.words.campaign(id);
         let known = campaigns.entry(key).or_insert((campaign.name.as_str(), None));
-        known.1 = known.1.max(campaign.cost);
+        let of_source = of_sources.entry((key, campaign.source.as_str())).or_default();
+        if let Some(cost) = campaign.cost {
+            *of_source = Some(of_source.unwrap_or_default() + cost);
+        }
+        known.1 = known.1.max(*of_source);
     }
     campaigns
 }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{Store, StoreResult, instant, on};
-use crate::domain::{Moment, RecordKey};
+use crate::domain::person::{ELSEWHERE, put_together};
+use crate::domain::{Moment, Object, Record, RecordKey, facts};
 
 /// People of one look-up.
 const IDS_PER_LOOKUP: usize = 500;
@@ -33,13 +34,16 @@ impl Store {
         for chunk in leads.chunks(IDS_PER_LOOKUP) {
             // Whoever was opted out when the first load saw them was so at the latest then.
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "SELECT l.source, l.id, l.opted_out_at, coalesce(
+                "SELECT l.source, l.id, l.opt_in, l.opted_out_at, l.elsewhere, coalesce(
                      (SELECT max(c.seen_ms) FROM change c
                       WHERE c.object = 'lead' AND c.source = l.source AND c.id = l.id
-                        AND instr(' ' || c.changed || ' ', ' opt_in ') > 0),
+                        AND (instr(' ' || c.changed || ' ', ' opt_in ') > 0
+                             OR l.opt_in IS NULL AND l.opted_out_at IS NULL
+                                AND instr(' ' || c.changed || ' ', ' elsewhere ') > 0)),
                      l.first_seen_ms)
                  FROM lead l WHERE l.deleted_ms IS NULL
-                   AND (l.opt_in = 'false' OR (l.opt_in IS NULL AND l.opted_out_at IS NOT NULL))
+                   AND (l.opt_in = 'false' OR (l.opt_in IS NULL AND l.opted_out_at IS NOT NULL)
+                        OR (l.opt_in IS NULL AND instr(l.elsewhere, '\"opt') > 0))
                    AND (l.source, l.id) IN ",
             );
             query.push_tuples(chunk, |mut row, lead| {
@@ -47,10 +51,17 @@ impl Store {
             });
             let rows = query.build().fetch_all(&self.pool).await;
             let rows = rows.map_err(on("look up who opted out"))?;
-            found.extend(rows.iter().map(|row| OptedOut {
-                lead: RecordKey { source: row.get(0), id: row.get(1) },
-                at: row.get::<Option<&str>, _>(2).and_then(Moment::parse),
-                seen_at: instant(row.get(3)),
+            found.extend(rows.iter().filter_map(|row| {
+                // What another source knows of the person counts, too.
+                let key = RecordKey { source: row.get(0), id: row.get(1) };
+                let mut record = Record::empty(Object::Lead, key.id.as_str());
+                for (column, field) in [(2, "opt_in"), (3, "opted_out_at"), (4, ELSEWHERE)] {
+                    record.set(field, row.get(column));
+                }
+                let at = put_together(&record).moment("opted_out_at");
+                let lead = facts::lead(key, &record, None);
+                let seen_at = instant(row.get(5));
+                (lead.opt_in == Some(false)).then_some(OptedOut { lead: lead.key, at, seen_at })
             }));
         }
         Ok(found)

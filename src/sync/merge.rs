@@ -74,6 +74,8 @@ pub struct Merged {
     pub kept: Vec<&'static str>,
     /// Times of records that are known already, told by themselves.
     pub firsts: Vec<(Record, &'static [&'static str])>,
+    /// Records whose times go on as those of whom they were merged into.
+    pub heirs: Vec<(Gone, &'static [&'static str])>,
     /// Whether the faults of these records are told anew.
     pub rechecked: bool,
 }
@@ -82,13 +84,19 @@ impl Merged {
     /// Nothing of a kind yet.
     pub fn empty(object: Object) -> Merged {
         let (records, gone, whole) = (Vec::new(), Vec::new(), Vec::new());
-        let (kept, firsts) = (Vec::new(), Vec::new());
-        Merged { object, records, gone, whole, kept, firsts, rechecked: false }
+        let (kept, firsts, heirs) = (Vec::new(), Vec::new(), Vec::new());
+        Merged { object, records, gone, whole, kept, firsts, heirs, rechecked: false }
     }
 
     /// Fills in what the records do not say, from what is stored, and then the times that are told by themselves:
     /// of a stored one and a new one the earlier counts. What is told of a record that nobody knows is left out.
     pub fn complete(&mut self, stored: &Loaded) {
+        for (gone, fields) in std::mem::take(&mut self.heirs) {
+            let (Some((old, _)), Some(into)) = (stored.get(&gone.id), gone.into) else { continue };
+            let mut told = Record::empty(self.object, into);
+            fields.iter().for_each(|field| told.set(field, old.get(field).map(str::to_owned)));
+            self.firsts.push((told, fields));
+        }
         for record in &mut self.records {
             let Some((old, _)) = stored.get(&record.id) else { continue };
             for field in &self.kept {
@@ -161,6 +169,8 @@ fn merged(mut parts: Vec<Part>) -> Merged {
             Told::All => {}
             Told::But(fields) => merged.kept.extend(fields),
             Told::First(fields) => {
+                let heirs = part.gone.iter().filter(|gone| gone.into.is_some());
+                merged.heirs.extend(heirs.map(|gone| (gone.clone(), fields)));
                 let told = std::mem::take(&mut part.records);
                 merged.firsts.extend(told.into_iter().map(|record| (record, fields)));
             }

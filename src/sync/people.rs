@@ -20,6 +20,8 @@ use crate::store::{StoreResult, Write, records::Loaded};
 
 /// Bytes of the key of the hashes.
 const KEY_BYTES: usize = 32;
+/// Merges one after the other that are followed.
+const MERGES_MAX: usize = 8;
 /// Characters of a hash: 132 bits.
 const HASH_CHARS: usize = 22;
 
@@ -200,8 +202,14 @@ impl Crm {
     ) -> StoreResult<()> {
         let source = [people.crm.clone()];
         let (ids, hashes) = (values(others.clone(), CRM_ID), values(others, EMAIL_HASH));
-        for (id, heir) in write.heirs_of_leads(&people.crm, &ids).await? {
-            self.gone.insert(id, Some(heir));
+        let mut asked = ids.clone();
+        for _ in 0..MERGES_MAX {
+            let heirs = write.heirs_of_leads(&people.crm, &asked).await?;
+            if heirs.is_empty() {
+                break;
+            }
+            asked = heirs.iter().map(|(_, heir)| heir.clone()).collect();
+            self.gone.extend(heirs.into_iter().map(|(id, heir)| (id, Some(heir))));
         }
         let heirs: Vec<String> = self.gone.values().flatten().cloned().collect();
         let told: Vec<&str> = ids.iter().chain(&heirs).map(String::as_str).collect();
@@ -249,8 +257,14 @@ impl Crm {
         let told = record.get(CRM_ID);
         let named = || told.filter(|id| self.known.contains_key(*id)).map(str::to_owned);
         let heir = || {
-            let heir = self.gone.get(told?)?.clone();
-            heir.filter(|heir| self.known.contains_key(heir))
+            let mut heir = told?;
+            for _ in 0..MERGES_MAX {
+                heir = self.gone.get(heir)?.as_deref()?;
+                if self.known.contains_key(heir) {
+                    return Some(heir.to_owned());
+                }
+            }
+            None
         };
         let addressed = || called(EMAIL_HASH, record.get(EMAIL_HASH)?);
         named().or_else(heir).or_else(|| called(CONTACT, told?)).or_else(addressed)

@@ -11,7 +11,7 @@ const HOUR_SECS: i64 = 3_600;
 const DAY_HOURS: i64 = 24;
 
 /// What was used in the last day, by the hour since 1970.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Spent {
     /// What a day allows everybody together, as far as it is known.
     #[serde(default)]

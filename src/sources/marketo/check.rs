@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::Marketo;
 use super::map::SEND;
+use super::shares::DAILY_CALLS;
 use super::wire::text;
-use super::{DAILY_CALLS, Marketo};
 use crate::config::marketo::Mql;
 use crate::domain::Object;
 use crate::sources::http::Request;

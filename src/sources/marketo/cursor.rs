@@ -48,11 +48,23 @@ pub struct Job {
 }
 
 impl Export {
-    /// Reads a stored export of the same; a new one where there is none.
+    /// Reads a stored export of the same, that goes as far back; a new one where there is none.
     pub fn parse(text: Option<&String>, of: &str, from: Timestamp, until: Timestamp) -> Export {
         let stored: Option<Export> = text.and_then(|text| serde_json::from_str(text).ok());
-        let same = stored.filter(|stored| stored.of == of);
+        let same = stored.filter(|stored| stored.of == of && stored.from <= from);
         same.unwrap_or_else(|| Export::new(of, from, until))
+    }
+
+    /// Where a stored export began.
+    pub fn begun(text: Option<&String>) -> Option<Timestamp> {
+        let stored: Export = serde_json::from_str(text?).ok()?;
+        Some(stored.from)
+    }
+
+    /// How far a stored export came.
+    pub fn reached_by(text: Option<&String>) -> Option<Timestamp> {
+        let stored: Export = serde_json::from_str(text?).ok()?;
+        Some(stored.reached)
     }
 
     /// An export of the days between.
@@ -102,10 +114,10 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Reads a stored feed; one that begins at `from` where there is none.
-    pub fn parse(text: Option<&String>, from: Timestamp) -> Feed {
+    /// Reads a stored feed; where there is none, one that is read from `settled` on and counts mails from `begun` on.
+    pub fn parse(text: Option<&String>, settled: Timestamp, begun: Timestamp) -> Feed {
         let stored = text.and_then(|text| serde_json::from_str(text).ok());
-        stored.unwrap_or_else(|| Feed { begun: from, settled: from, ..Feed::default() })
+        stored.unwrap_or_else(|| Feed { begun, settled, ..Feed::default() })
     }
 
     /// The first day whose mails are counted here: what was before it is told by an export, or too long ago.
@@ -119,18 +131,23 @@ impl Feed {
         (sent.day >= self.first_day(zone)).then(|| self.sends.add(sent, self.settled))
     }
 
-    /// All mails from `settled` on are told again, by a pass that began at `now`. Gives every count that may have
+    /// Begins to count mails anew that are told again by a pass that begins at `now`.
+    pub fn count_again(&self, now: Timestamp, zone: &TimeZone) -> Again {
+        let (from, settled) = (self.settled, self.settled.max(before(now)));
+        Again { from, settled, first_day: self.first_day(zone), ..Again::default() }
+    }
+
+    /// All mails from `settled` on were told again, by a pass that began at `now`. Gives every count that may have
     /// changed, by day and mailing.
     pub fn recount(
         &mut self,
-        all: &[Sent],
+        again: Again,
         now: Timestamp,
         zone: &TimeZone,
     ) -> BTreeMap<String, u64> {
-        let was = self.settled;
-        self.settle(now);
-        let first_day = self.first_day(zone);
-        self.sends.recount(all.iter().filter(|sent| sent.at >= was), self.settled, first_day)
+        self.again = now;
+        self.settled = again.settled;
+        self.sends.recount(again, self.first_day(zone))
     }
 
     /// The stored form.
@@ -142,12 +159,6 @@ impl Feed {
     pub fn is_due(&self, now: Timestamp) -> bool {
         let age = now.duration_since(self.again);
         age >= AGAIN_AFTER || age < SignedDuration::ZERO
-    }
-
-    /// Everything from `settled` on was read again by a pass that began at `now`.
-    fn settle(&mut self, now: Timestamp) {
-        self.again = now;
-        self.settled = self.settled.max(now.checked_sub(OVERLAP).unwrap_or(now));
     }
 }
 
@@ -161,6 +172,32 @@ pub struct Sends {
     /// From there on.
     #[serde(default)]
     tail: BTreeMap<String, u64>,
+}
+
+/// What is read again, as far as one that begins now may rest on it.
+fn before(now: Timestamp) -> Timestamp {
+    now.checked_sub(OVERLAP).unwrap_or(now)
+}
+
+/// Mails that are told again, added up as they come.
+#[derive(Debug, Default)]
+pub struct Again {
+    from: Timestamp,
+    settled: Timestamp,
+    first_day: Date,
+    before: BTreeMap<String, u64>,
+    after: BTreeMap<String, u64>,
+}
+
+impl Again {
+    /// Counts one.
+    pub fn add(&mut self, sent: &Sent) {
+        if sent.at < self.from || sent.day < self.first_day {
+            return;
+        }
+        let place = if sent.at < self.settled { &mut self.before } else { &mut self.after };
+        *place.entry(sent.key()).or_insert(0) += 1;
+    }
 }
 
 /// One mail: its day, its mailing, when it was sent.
@@ -187,18 +224,13 @@ impl Sends {
         self.count(&sent.key())
     }
 
-    fn recount<'a>(
-        &mut self,
-        all: impl Iterator<Item = &'a Sent>,
-        settled: Timestamp,
-        first_day: Date,
-    ) -> BTreeMap<String, u64> {
-        let mut touched: BTreeMap<String, u64> = std::mem::take(&mut self.tail);
-        for sent in all {
-            let place = if sent.at < settled { &mut self.base } else { &mut self.tail };
-            *place.entry(sent.key()).or_insert(0) += 1;
-            touched.insert(sent.key(), 0);
+    fn recount(&mut self, again: Again, first_day: Date) -> BTreeMap<String, u64> {
+        let mut touched = std::mem::replace(&mut self.tail, again.after);
+        for (key, count) in again.before {
+            *self.base.entry(key.clone()).or_insert(0) += count;
+            touched.insert(key, 0);
         }
+        touched.extend(self.tail.keys().map(|key| (key.clone(), 0)));
         for (key, count) in &mut touched {
             *count = self.count(key);
         }
@@ -239,25 +271,34 @@ mod tests {
         assert_eq!(ends, ["2026-01-31T00:00:00Z", "2026-03-02T00:00:00Z", "2026-03-10T11:30:00Z"]);
         assert!(export.is_done());
         assert!(!Export::parse(Some(&export.text()), "b", from, until).is_done());
+        let earlier = at("2025-06-01T00:00:00Z");
+        assert!(!Export::parse(Some(&export.text()), "a", earlier, until).is_done());
     }
 
     #[test]
     fn mails_that_are_told_again_count_once_and_late_ones_are_found() {
         let zone = TimeZone::UTC;
-        let mut feed = Feed::parse(None, at("2026-11-20T08:00:00Z"));
+        let begun = at("2026-11-20T08:00:00Z");
+        let mut feed = Feed::parse(None, begun, begun);
         let add = |feed: &mut Feed, sent: &Sent| feed.add(sent, &zone);
         let (one, two) = (sent("7", "2026-11-20T09:00:00Z"), sent("7", "2026-11-20T10:30:00Z"));
         assert_eq!(add(&mut feed, &one), Some(1));
         assert_eq!(add(&mut feed, &two), Some(2));
         // The overlap is read again, and a mail has come whose time lies before the others'.
         let late = sent("7", "2026-11-20T08:30:00Z");
-        let counts = feed.recount(&[late, one, two.clone()], at("2026-11-20T13:00:00Z"), &zone);
+        let recount = |feed: &mut Feed, all: &[Sent], now: &str| {
+            let mut again = feed.count_again(at(now), &zone);
+            all.iter().for_each(|sent| again.add(sent));
+            feed.recount(again, at(now), &zone)
+        };
+        let counts = recount(&mut feed, &[late, one, two.clone()], "2026-11-20T13:00:00Z");
         assert_eq!(counts, BTreeMap::from([("2026-11-20|7".to_owned(), 3)]));
-        let mut feed = Feed::parse(Some(&feed.text()), Timestamp::UNIX_EPOCH);
+        let mut feed =
+            Feed::parse(Some(&feed.text()), Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
         assert_eq!(feed.settled, at("2026-11-20T09:00:00Z"));
         // From nine on there are the one of half past ten and the one of nine.
         let again = [sent("7", "2026-11-20T09:00:00Z"), two];
-        assert_eq!(feed.recount(&again, at("2026-11-20T14:10:00Z"), &zone)["2026-11-20|7"], 3);
+        assert_eq!(recount(&mut feed, &again, "2026-11-20T14:10:00Z")["2026-11-20|7"], 3);
         let before = sent("7", "2026-11-19T09:00:00Z");
         assert_eq!(add(&mut feed, &before), None, "that day is counted by the export");
     }

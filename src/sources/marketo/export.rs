@@ -1,7 +1,6 @@
 //! A first load: jobs of some days each, whose files are read piece by piece.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,8 +12,10 @@ use super::read::{Pass, sends};
 use super::wire::second;
 use crate::domain::Object;
 use crate::sources::http::Request;
-use crate::sources::{Inventory, Page, SourceError, id_hash};
+use crate::sources::{Page, Part, SourceError};
 
+/// Rows of one page for the store.
+const ROWS_PER_PAGE: usize = 1_000;
 /// How often a job whose file is not to be had is made anew.
 const JOBS_MAX: usize = 3;
 
@@ -23,12 +24,16 @@ const JOBS_MAX: usize = 3;
 pub enum What {
     /// All leads, by when they were created.
     Leads,
+    /// The same once more, to compare ids.
+    AllLeads,
     /// Leads that changed, whatever changed about them.
     ChangedLeads,
     /// When leads qualified.
     Qualified,
-    /// Mails, memberships and forms.
-    Activities,
+    /// Mails.
+    Mails,
+    /// Memberships and forms.
+    Touches,
 }
 
 impl What {
@@ -36,29 +41,30 @@ impl What {
     pub fn name(self) -> &'static str {
         match self {
             What::Leads => "export of leads",
+            What::AllLeads => "export of all leads",
             What::ChangedLeads => "export of changed leads",
             What::Qualified => "export of qualifications",
-            What::Activities => "export of activities",
+            What::Mails => "export of mails",
+            What::Touches => "export of touches",
         }
     }
 
     fn bulk(self) -> Bulk {
         match self {
-            What::Leads | What::ChangedLeads => Bulk::Leads,
-            What::Qualified | What::Activities => Bulk::Activities,
+            What::Leads | What::AllLeads | What::ChangedLeads => Bulk::Leads,
+            What::Qualified | What::Mails | What::Touches => Bulk::Activities,
         }
     }
 
     /// Whether a file that was read in part is read from there on; mails must be counted in one go.
     fn goes_on(self) -> bool {
-        self != What::Activities
+        self != What::Mails
     }
 }
 
 /// What an export found out beside its records.
 #[derive(Default)]
 struct Found {
-    ids: Vec<u64>,
     mails: BTreeMap<String, u64>,
     names: BTreeMap<String, String>,
 }
@@ -66,8 +72,8 @@ struct Found {
 /// How an export ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// Everything was read; the ids of all leads where they were seen in this run.
-    Read(Option<Inventory>),
+    /// Everything was read.
+    Read,
     /// The instance does not provide the filter.
     NotProvided,
 }
@@ -75,7 +81,6 @@ pub enum Ended {
 impl Pass<'_> {
     /// Reads an export from where it stands to its end.
     pub async fn export(&self, what: What, mut export: Export) -> Result<Ended, SourceError> {
-        let whole = export.reached == export.from && export.job.is_none();
         let mut found = Found::default();
         let mut lost = 0;
         while let Some((begin, end)) = export.window(&self.mapper.zone) {
@@ -100,9 +105,7 @@ impl Pass<'_> {
                 return Err(self.instance.api.unanswered(what.name(), why));
             }
         }
-        // What was counted is complete, and the next export of this kind begins anew.
-        let inventory = whole.then(|| Inventory::new(Object::Lead, found.ids));
-        Ok(Ended::Read(inventory.filter(|_| what == What::Leads)))
+        Ok(Ended::Read)
     }
 
     /// The job of these days: the one that runs already, or a new one.
@@ -147,7 +150,7 @@ impl Pass<'_> {
         };
         let fields = self.mapper.asked();
         match what {
-            What::Leads => {
+            What::Leads | What::AllLeads => {
                 json!({"format": "CSV", "fields": fields, "filter": {"createdAt": range}})
             }
             What::ChangedLeads => {
@@ -164,8 +167,8 @@ impl Pass<'_> {
                 }
                 json!({"format": "CSV", "filter": filter})
             }
-            What::Activities => {
-                let names: &[&str] = if self.touches { &[SEND, FORM, STATUS] } else { &[SEND] };
+            What::Mails | What::Touches => {
+                let names: &[&str] = if what == What::Mails { &[SEND] } else { &[FORM, STATUS] };
                 let filter = json!({"createdAt": range, "activityTypeIds": kind(names)});
                 json!({"format": "CSV", "filter": filter})
             }
@@ -174,8 +177,7 @@ impl Pass<'_> {
 
     /// Of the bytes that a day allows the instance, our share.
     fn within_share(&self, what: What) -> Result<(), SourceError> {
-        let used = *self.export_bytes.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if used < self.export_bytes.0 {
+        if self.shares.allow_an_export() {
             return Ok(());
         }
         let request = Request::get(what.name(), "");
@@ -192,6 +194,7 @@ impl Pass<'_> {
         found: &mut Found,
     ) -> Result<bool, SourceError> {
         if !what.goes_on() {
+            *found = Found::default();
             job = Job { offset: 0, rows: 0, header: Vec::new(), ..job };
         }
         while job.offset < bytes {
@@ -201,17 +204,16 @@ impl Pass<'_> {
                 export.job = None;
                 return Ok(false);
             };
-            *self.export_bytes.1.lock().unwrap_or_else(PoisonError::into_inner) +=
-                piece.used as u64;
+            self.shares.read(piece.used as u64);
             job.offset += piece.used as u64;
             job.rows += piece.rows.len() as u64;
             job.header = piece.header;
-            let page = self.page(what, &piece.rows, found);
+            for some in piece.rows.chunks(ROWS_PER_PAGE) {
+                self.send(self.page(what, some, found)).await?;
+            }
             export.job = Some(job.clone());
             if what.goes_on() && job.offset < bytes {
-                self.note(what, export, page).await?;
-            } else {
-                self.send(page).await?;
+                self.note(what, export, Page::default()).await?;
             }
         }
         if told.is_some_and(|told| told != job.rows) {
@@ -224,32 +226,30 @@ impl Pass<'_> {
         let parts = sends(&std::mem::take(&mut found.mails), &found.names);
         let page = Page { parts: parts.into_iter().collect(), ..Page::default() };
         self.note(what, export, page).await?;
+        self.note_shares().await?;
         Ok(true)
     }
 
     fn page(&self, what: What, rows: &[Value], found: &mut Found) -> Page {
         match what {
-            What::Leads | What::ChangedLeads => {
-                let page = self.leads(rows);
-                let records = page.parts.iter().flat_map(|part| &part.records);
-                found.ids.extend(records.map(|record| id_hash(&record.id)));
-                page
-            }
+            What::Leads => self.leads(rows, true),
+            What::AllLeads | What::ChangedLeads => self.leads(rows, false),
             What::Qualified => {
                 let parts = self.qualified(rows).into_iter().collect();
                 Page { parts, ..Page::default() }
             }
-            What::Activities => {
+            What::Mails => {
                 for (Sent { day, mailing, .. }, name) in
                     rows.iter().filter_map(|row| self.mapper.sent(row))
                 {
                     *found.mails.entry(format!("{day}|{mailing}")).or_insert(0) += 1;
                     found.names.insert(mailing, name);
                 }
-                let mut page = self.happened(rows);
-                // Qualifications have an export of their own.
-                page.parts.retain(|part| part.object == Object::Touch);
-                page
+                Page::default()
+            }
+            What::Touches => {
+                let touches = rows.iter().filter_map(|row| self.mapper.touch(row)).collect();
+                Page { parts: vec![Part::of(Object::Touch, touches)], ..Page::default() }
             }
         }
     }

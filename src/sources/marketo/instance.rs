@@ -19,7 +19,7 @@ const PROGRAM_ROWS: usize = 200;
 /// Pages of one feed or list; more is an answer that never ends.
 pub const PAGES_MAX: usize = 200_000;
 /// Bytes of a file that are asked for at once.
-const PIECE_BYTES: u64 = 3 << 20;
+const PIECE_BYTES: u64 = 1 << 20;
 /// "The status is updated at most every sixty seconds", and looks at it in one run: three hours.
 const LOOK_MS: i64 = 60_000;
 const LOOKS_MAX: usize = 180;
@@ -253,6 +253,9 @@ impl Instance {
         for _ in 0..LOOKS_MAX {
             let status = match self.ask(&request).await {
                 Err(SourceError::NotThere(_)) => return Ok(Standing::Lost("it is gone".into())),
+                // A job of another API user, or one that is too old, is not known; the documents name no code for
+                // it. A permission that is missing (603) is missing for a new job, too, and told by that.
+                Err(SourceError::At { message, .. }) => return Ok(Standing::Lost(message)),
                 status => status?,
             };
             let status = match status {

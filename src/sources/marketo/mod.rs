@@ -10,35 +10,38 @@ mod file;
 mod instance;
 mod map;
 mod read;
+mod shares;
 mod vendor;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Span, Timestamp, civil::Date, tz::TimeZone};
 use tokio::sync::mpsc::Sender;
 
-use super::http::{Api, Auth, Environment, Grant, Proof, Rate, SPENT, Spent};
+use super::http::{Api, Auth, Environment, Grant, Proof, Rate};
 use super::{
     Boxed, Complete, Discovered, Inventory, Page, Probe, ReadRequest, Source, SourceError,
     in_background,
 };
-use crate::config::marketo::Marketo as Settings;
+use crate::config::marketo::{Marketo as Settings, Mql};
 use crate::domain::Object;
 use cursor::{Export, Feed, OVERLAP};
 use export::{Ended, What};
 use instance::Instance;
 use map::Mapper;
 use read::{Pass, Stream};
+use shares::Shares;
 
 /// "100 calls in 20 seconds", of the whole instance.
 const USUAL_RATE: Rate = Rate { count: 100, window_ms: 20_000 };
-/// "50,000 calls a day" and "500 MB a day", of the whole instance.
-const DAILY_CALLS: u64 = 50_000;
-const DAILY_EXPORT_BYTES: u64 = 500_000_000;
-/// The cursor that holds how many bytes of exports were read in the last day.
-const EXPORTED: &str = "exported bytes";
+/// What exports are of, where that never changes.
+const MAILS: &str = "mails";
+const TOUCHES: &str = "touches";
+const CHANGED: &str = "changed";
+/// The cursor that says that ids are to be compared.
+const COMPARE: &str = "compare ids";
 /// How far back leads are read where the configuration does not say.
 const LEAD_MONTHS: i64 = 24;
 /// How far back mails, memberships and forms are read: of these there are many, and a day's bytes are few.
@@ -107,26 +110,24 @@ impl Marketo {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let instance = self.instance()?;
-        let mut spent = Spent::parse(request.cursors.get(SPENT), request.started);
-        spent.daily = Some(DAILY_CALLS);
-        let exported = Spent::parse(request.cursors.get(EXPORTED), request.started);
-        instance.api.share(self.settings.daily_share, &spent);
-        let share = (DAILY_EXPORT_BYTES as f64 * self.settings.daily_share) as u64;
-        let export_bytes = (share.saturating_sub(exported.of_day()), Mutex::new(0));
-        let before = instance.api.spent();
-        let mut bytes = 0;
-        let result = match self.mapper(&instance).await {
-            Ok(mapper) => {
-                let (instance, pages) = (instance.clone(), pages.clone());
-                let touches = self.settings.touches;
-                let pass = Pass { instance, mapper, touches, request, pages, export_bytes };
-                let result = self.pass(&pass).await;
-                bytes = pass.export_bytes.1.into_inner().unwrap_or(0);
-                result
-            }
-            Err(error) => Err(error),
+        let shares = Shares::new(request, self.settings.daily_share, &instance.api);
+        let mapper = self.mapper(&instance).await?;
+        let since = self.midnight(self.first_day(request.started));
+        // Two years back are earlier each day; what was read stays.
+        let from =
+            Export::begun(request.cursors.get(What::Leads.name())).unwrap_or(since).min(since);
+        let pass = Pass {
+            from,
+            instance,
+            mapper,
+            touches: self.settings.touches,
+            request,
+            pages,
+            shares,
+            seen: Mutex::default(),
         };
-        let requests = instance.api.spent() - before;
+        let result = self.pass(&pass, from).await;
+        let (requests, bytes) = (pass.shares.calls(&pass.instance.api), pass.shares.bytes());
         let name = &self.name;
         tracing::info!(
             source = name,
@@ -135,53 +136,104 @@ impl Marketo {
             "source {name}: {requests} requests were sent, {bytes} bytes of exports were read"
         );
         // Counted also where the pass failed: what was sent was sent.
-        let cursors = [
-            (SPENT.to_owned(), spent.with(requests, Some(DAILY_CALLS))),
-            (EXPORTED.to_owned(), exported.with(bytes, None)),
-        ];
-        for cursor in cursors {
-            let _ = pages.send(Page { cursor: Some(cursor), ..Page::default() }).await;
-        }
+        let _ = pass.note_shares().await;
         result
     }
 
-    async fn pass(&self, pass: &Pass<'_>) -> Result<Complete, SourceError> {
+    async fn pass(&self, pass: &Pass<'_>, from: Timestamp) -> Result<Complete, SourceError> {
         let request = pass.request;
         pass.read_programs().await?;
-        let since = self.first_day(request.started);
-        let from = self.midnight(since);
-        let leads_of = pass.mapper.asked().join(",");
+        // What qualifies a lead is a part of it: where that changes, all of it is read anew.
+        let qualifies = (&self.settings.mql, pass.mapper.mql_field());
+        let of = format!("{} {qualifies:?}", pass.mapper.asked().join(","));
         let stored = |what: What| request.cursors.get(what.name());
-        let leads = Export::parse(stored(What::Leads), &leads_of, from, request.started);
-        let (until, was_done) = (leads.until, leads.is_done());
+        let leads = Export::parse(stored(What::Leads), &of, from, request.started);
+        let is_first = !request.cursors.contains_key(Stream::Changes.name());
+        let was_done = leads.is_done();
+        if is_first {
+            read_leads(pass, What::Leads, leads.clone()).await?;
+            self.read_past(pass, &of, from).await?;
+        }
+        let away = self.follow_all(pass, leads.until).await?;
+        if !is_first && !was_done {
+            match read_leads(pass, What::Leads, leads.clone()).await {
+                // What happens is followed; the past waits for another day's share.
+                Err(SourceError::Later { message, .. }) => tracing::info!("{message}"),
+                read => read?,
+            }
+        }
+        if !is_first {
+            self.read_past(pass, &of, from).await?;
+        }
         let mut inventories = Vec::new();
-        if !was_done {
-            inventories.extend(read_leads(pass, leads.clone()).await?);
-        }
-        if pass.mapper.tells_history() {
-            let of = format!("{:?}", self.settings.mql);
-            let own = Export::parse(stored(What::Qualified), &of, from, until);
-            pass.export(What::Qualified, own).await?;
-        }
-        // Whole days, so that no mailing's count is told half by an export and half by what happens.
-        let settled = request.started.checked_sub(OVERLAP).unwrap_or(request.started);
-        let last = self.zone.to_datetime(settled).date();
-        let first = last.saturating_sub(Span::new().days(ACTIVITY_DAYS)).max(since);
-        let of = format!("touches: {}", self.settings.touches);
-        let (first, last) = (self.midnight(first), self.midnight(last));
-        let activities = Export::parse(stored(What::Activities), &of, first, last);
-        let counted_to = activities.until;
-        pass.export(What::Activities, activities).await?;
-        let overlapped = until.checked_sub(OVERLAP).unwrap_or(until);
-        let deleted = Feed::parse(request.cursors.get(Stream::Deleted.name()), overlapped);
-        pass.follow(Stream::Changes, overlapped).await?;
-        pass.follow(Stream::Activities, counted_to).await?;
-        pass.follow(Stream::Deleted, overlapped).await?;
         if request.full && was_done {
-            let away = request.started.duration_since(deleted.again) > DELETIONS_KEPT;
             inventories.extend(self.read_again(pass, leads, away).await?);
         }
         Ok(Complete { complete_to: request.started, inventories })
+    }
+
+    /// Follows what happens. Gives whether deletions may have been missed.
+    async fn follow_all(&self, pass: &Pass<'_>, until: Timestamp) -> Result<bool, SourceError> {
+        let request = pass.request;
+        let overlapped = until.checked_sub(OVERLAP).unwrap_or(until);
+        let deleted = Feed::parse(request.cursors.get(Stream::Deleted.name()), overlapped, until);
+        let known = request.cursors.contains_key(Stream::Deleted.name());
+        let long = request.started.duration_since(deleted.again) > DELETIONS_KEPT;
+        let noted = request.cursors.get(COMPARE).is_some_and(|text| !text.is_empty());
+        if known && long && !noted {
+            let cursor = Some((COMPARE.to_owned(), "deletions may have been missed".to_owned()));
+            pass.send(Page { cursor, ..Page::default() }).await?;
+        }
+        // Mails are counted from the midnight on up to which an export counted them.
+        let mails = request.cursors.get(What::Mails.name());
+        let (_, last) = self.days_of_mails(request.started);
+        let counted_to = Export::parse(mails, MAILS, Timestamp::MAX, last).until;
+        pass.follow(Stream::Changes, overlapped, until).await?;
+        pass.follow(Stream::Activities, overlapped.min(counted_to), counted_to).await?;
+        pass.follow(Stream::Deleted, overlapped, until).await?;
+        Ok(noted || (known && long))
+    }
+
+    /// The days whose mails an export counts: whole ones, so that no mailing's count is told half by an export and half
+    /// by what happens.
+    fn days_of_mails(&self, started: Timestamp) -> (Timestamp, Timestamp) {
+        let settled = started.checked_sub(OVERLAP).unwrap_or(started);
+        let last = self.zone.to_datetime(settled).date();
+        let first =
+            last.saturating_sub(Span::new().days(ACTIVITY_DAYS)).max(self.first_day(started));
+        (self.midnight(first), self.midnight(last))
+    }
+
+    /// What happened before it was followed: when leads qualified, mails, memberships and forms.
+    async fn read_past(
+        &self,
+        pass: &Pass<'_>,
+        of: &str,
+        from: Timestamp,
+    ) -> Result<(), SourceError> {
+        let (request, started) = (pass.request, pass.request.started);
+        let stored = |what: What| request.cursors.get(what.name());
+        let is_unknown = matches!(self.settings.mql, Some(Mql::Attribute { .. }))
+            && pass.mapper.mql_field().is_none();
+        if pass.mapper.tells_history() && !is_unknown {
+            let own = Export::parse(stored(What::Qualified), of, from, started);
+            pass.export(What::Qualified, own).await?;
+        }
+        let (first, last) = self.days_of_mails(started);
+        // An export that was done stays done; the days before it do not come again.
+        let mails = match stored(What::Mails) {
+            Some(text) => Export::parse(Some(text), MAILS, Timestamp::MAX, last),
+            None => Export::new(MAILS, first, last),
+        };
+        pass.export(What::Mails, mails).await?;
+        if self.settings.touches {
+            let touches = match stored(What::Touches) {
+                Some(text) => Export::parse(Some(text), TOUCHES, Timestamp::MAX, started),
+                None => Export::new(TOUCHES, first, started),
+            };
+            pass.export(What::Touches, touches).await?;
+        }
+        Ok(())
     }
 
     /// Once a day: what changed without leaving a trace among the activities. Ids are compared where deletions may
@@ -193,20 +245,22 @@ impl Marketo {
         away: bool,
     ) -> Result<Option<Inventory>, SourceError> {
         let started = pass.request.started;
-        let all = Export::new(&leads.of, leads.from, started);
-        if away {
-            return read_leads(pass, all).await;
+        if !away {
+            let stored = pass.request.cursors.get(What::ChangedLeads.name());
+            let last = Export::reached_by(stored).unwrap_or(leads.until);
+            let from = last.checked_sub(OVERLAP).unwrap_or_default();
+            // A file that was made in another run may hold leads that are gone since.
+            let changed = Export::new(CHANGED, from, started);
+            if let Ended::Read = pass.export(What::ChangedLeads, changed).await? {
+                return Ok(None);
+            }
         }
-        let stored = pass.request.cursors.get(What::ChangedLeads.name());
-        let last = Export::parse(stored, "", leads.until, leads.until);
-        let changed = match last.is_done() {
-            true => Export::new("", last.until.checked_sub(OVERLAP).unwrap_or_default(), started),
-            false => last,
-        };
-        match pass.export(What::ChangedLeads, changed).await? {
-            Ended::Read(_) => Ok(None),
-            Ended::NotProvided => read_leads(pass, all).await,
-        }
+        read_leads(pass, What::AllLeads, Export::new("", leads.from, started)).await?;
+        let cursor = Some((COMPARE.to_owned(), String::new()));
+        pass.send(Page { cursor, ..Page::default() }).await?;
+        // Those that came while the export was made were told by the changes.
+        let seen = pass.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(Inventory::new(Object::Lead, seen.iter().copied())))
     }
 
     fn first_day(&self, started: Timestamp) -> Date {
@@ -222,12 +276,12 @@ impl Marketo {
     }
 }
 
-async fn read_leads(pass: &Pass<'_>, export: Export) -> Result<Option<Inventory>, SourceError> {
-    match pass.export(What::Leads, export).await? {
-        Ended::Read(inventory) => Ok(inventory),
+async fn read_leads(pass: &Pass<'_>, what: What, export: Export) -> Result<(), SourceError> {
+    match pass.export(what, export).await? {
+        Ended::Read => Ok(()),
         Ended::NotProvided => {
             let why = "leads cannot be exported by when they were created";
-            Err(pass.instance.api.unanswered(What::Leads.name(), why))
+            Err(pass.instance.api.unanswered(what.name(), why))
         }
     }
 }

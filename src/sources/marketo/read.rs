@@ -1,7 +1,7 @@
 //! A pass: exports of what was before, then feeds of what happens, then programs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -10,9 +10,10 @@ use tokio::sync::mpsc::Sender;
 use super::cursor::{Feed, Sent};
 use super::instance::{Instance, PAGES_MAX};
 use super::map::{self, FORM, FROM_HISTORY, MERGE, Mapper, SEND, STATUS};
+use super::shares::Shares;
 use super::wire::{Listed, instant, text};
 use crate::domain::{Fault, Object, Record};
-use crate::sources::{Gone, Page, Part, ReadRequest, SourceError, Told};
+use crate::sources::{Gone, Page, Part, ReadRequest, SourceError, Told, id_hash};
 
 /// Programs whose costs are asked for in one run: one question each.
 const PROGRAM_DETAILS_MAX: usize = 200;
@@ -33,8 +34,12 @@ pub struct Pass<'a> {
     pub request: &'a ReadRequest,
     /// Where pages go.
     pub pages: Sender<Page>,
-    /// Bytes of exports that may be read, and those that were.
-    pub export_bytes: (u64, Mutex<u64>),
+    /// Leads that were created earlier are nobody's concern: their past was not read.
+    pub from: Timestamp,
+    /// What is used of the day's calls and bytes.
+    pub shares: Shares,
+    /// Ids of leads that were read, for a comparison of all of them.
+    pub seen: Mutex<HashSet<u64>>,
 }
 
 /// Activities that happen, as they come.
@@ -70,7 +75,8 @@ impl Stream {
 /// The mails of a pass.
 #[derive(Default)]
 struct Mails {
-    sent: Vec<Sent>,
+    /// Each with its number, where it has one.
+    sent: Vec<(Sent, Option<u64>)>,
     /// What mailings are called.
     names: BTreeMap<String, String>,
 }
@@ -87,8 +93,13 @@ impl Pass<'_> {
     }
 
     /// Follows a stream from where it was left; what may have come late is read again once an hour.
-    pub async fn follow(&self, stream: Stream, from: Timestamp) -> Result<(), SourceError> {
-        let mut feed = Feed::parse(self.request.cursors.get(stream.name()), from);
+    pub async fn follow(
+        &self,
+        stream: Stream,
+        settled: Timestamp,
+        begun: Timestamp,
+    ) -> Result<(), SourceError> {
+        let mut feed = Feed::parse(self.request.cursors.get(stream.name()), settled, begun);
         let mut wanted = Vec::new();
         match stream {
             Stream::Changes => wanted.push(("fields", self.fields_that_change())),
@@ -108,13 +119,16 @@ impl Pass<'_> {
         let operation = format!("follow {}", stream.name());
         for _ in 0..PAGES_MAX {
             let page = self.instance.feed(&operation, stream.path(), &wanted, &token).await?;
-            // A token that is not known any more: everything since the overlap is read again.
-            let Some(page) = page else { break };
+            let Some(page) = page else {
+                // A token that is not known any more: everything since the overlap is read again.
+                feed.next = None;
+                break;
+            };
             feed.next.clone_from(&page.next);
             let mut content = self.content(stream, &page).await?;
             let mails = self.mails(&page.items);
             let mut counts = BTreeMap::new();
-            for sent in &mails.sent {
+            for (sent, _) in &mails.sent {
                 if let Some(count) = feed.add(sent, &self.mapper.zone) {
                     counts.insert(format!("{}|{}", sent.day, sent.mailing), count);
                 }
@@ -122,6 +136,7 @@ impl Pass<'_> {
             content.parts.extend(sends(&counts, &mails.names));
             content.cursor = Some((stream.name().to_owned(), feed.text()));
             self.send(content).await?;
+            self.note_shares().await?;
             match page.next {
                 Some(next) if page.more => token = next,
                 _ => break,
@@ -142,31 +157,28 @@ impl Pass<'_> {
     ) -> Result<(), SourceError> {
         let operation = format!("follow {}", stream.name());
         let mut token = self.instance.token(feed.settled).await?;
-        let mut mails = Mails::default();
-        let mut seen = BTreeSet::new();
+        let zone = &self.mapper.zone;
+        let mut again = feed.count_again(self.request.started, zone);
+        let (mut names, mut seen) = (BTreeMap::new(), HashSet::new());
         for _ in 0..PAGES_MAX {
             let page = self.instance.feed(&operation, stream.path(), wanted, &token).await?;
             let page = page.ok_or_else(|| {
                 self.instance.api.unanswered(&operation, "a token that was just given is not known")
             })?;
             self.send(self.content(stream, &page).await?).await?;
-            let fresh = page.items.iter().filter(|item| match text(item, "marketoGUID") {
-                Some(guid) => seen.insert(guid),
-                None => true,
-            });
-            let fresh: Vec<Value> =
-                fresh.filter(|item| self.mapper.sent(item).is_some()).cloned().collect();
-            let more = self.mails(&fresh);
-            mails.sent.extend(more.sent);
-            mails.names.extend(more.names);
+            let mails = self.mails(&page.items);
+            // A row that two pages tell is one mail.
+            let fresh = mails.sent.iter().filter(|(_, id)| id.is_none_or(|id| seen.insert(id)));
+            fresh.for_each(|(sent, _)| again.add(sent));
+            names.extend(mails.names);
             feed.next.clone_from(&page.next);
             match page.next {
                 Some(next) if page.more => token = next,
                 _ => break,
             }
         }
-        let counts = feed.recount(&mails.sent, self.request.started, &self.mapper.zone);
-        let parts = sends(&counts, &mails.names);
+        let counts = feed.recount(again, self.request.started, zone);
+        let parts = sends(&counts, &names);
         let cursor = Some((stream.name().to_owned(), feed.text()));
         self.send(Page { parts: parts.into_iter().collect(), cursor, ..Page::default() }).await
     }
@@ -204,17 +216,26 @@ impl Pass<'_> {
         } else {
             self.instance.leads(&ids, &self.mapper.asked().join(",")).await?
         };
-        let mut page = self.leads(&leads);
+        let mut page = self.leads(&leads, false);
         page.parts.extend(self.qualified(items));
         Ok(page)
     }
 
-    /// Leads as a page.
-    pub fn leads(&self, items: &[Value]) -> Page {
+    /// Leads as a page. When they qualified stays as it is stored, unless their history is read anew after them.
+    pub fn leads(&self, items: &[Value], anew: bool) -> Page {
         let mut faults: Vec<Fault> = Vec::new();
-        let records: Vec<Record> =
+        let mut records: Vec<Record> =
             items.iter().filter_map(|item| self.mapper.lead(item, &mut faults)).collect();
-        let told = if self.mapper.tells_history() { Told::But(FROM_HISTORY) } else { Told::All };
+        let zone = &self.mapper.zone;
+        let from = zone.to_datetime(self.from).date();
+        // What became of those before that day was never read, so a first time of theirs would be a wrong one.
+        records.retain(|own| own.moment("created_at").is_none_or(|at| at.date(zone) >= from));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(records.iter().map(|record| id_hash(&record.id)));
+        let told = match self.mapper.tells_history() && !anew {
+            true => Told::But(FROM_HISTORY),
+            false => Told::All,
+        };
         let parts = vec![Part { told, ..Part::of(Object::Lead, records) }];
         Page { parts, faults, rechecked: true, ..Page::default() }
     }
@@ -244,7 +265,12 @@ impl Pass<'_> {
         }
         let mut parts = Vec::new();
         if !gone.is_empty() {
-            parts.push(Part { gone, ..Part::of(Object::Lead, Vec::new()) });
+            // A loser's history goes on as the winner's.
+            let told = match self.mapper.tells_history() {
+                true => Told::First(FROM_HISTORY),
+                false => Told::All,
+            };
+            parts.push(Part { gone, told, ..Part::of(Object::Lead, Vec::new()) });
         }
         // A history by attribute is told by the changes.
         if self.mapper.mql_field().is_none() {
@@ -259,11 +285,12 @@ impl Pass<'_> {
 
     fn mails(&self, items: &[Value]) -> Mails {
         let mut mails = Mails::default();
-        for (sent, name) in items.iter().filter_map(|item| self.mapper.sent(item)) {
+        for item in items {
+            let Some((sent, name)) = self.mapper.sent(item) else { continue };
             if !name.is_empty() {
                 mails.names.insert(sent.mailing.clone(), name);
             }
-            mails.sent.push(sent);
+            mails.sent.push((sent, text(item, "marketoGUID").map(|guid| id_hash(&guid))));
         }
         mails
     }
@@ -272,26 +299,38 @@ impl Pass<'_> {
     pub async fn read_programs(&self) -> Result<(), SourceError> {
         let read: Option<Timestamp> =
             self.request.cursors.get(PROGRAMS).and_then(|text| text.parse().ok());
-        let since = read.filter(|_| !self.request.full);
-        let since = since.and_then(|at| at.checked_sub(PROGRAM_OVERLAP).ok());
-        let mut programs = self.instance.programs(since).await?;
+        let known = read.and_then(|at| at.checked_sub(PROGRAM_OVERLAP).ok());
+        let mut programs = self.instance.programs(known.filter(|_| !self.request.full)).await?;
         let changed = |program: &Value| instant(&text(program, "updatedAt").unwrap_or_default());
         programs.sort_by_key(changed);
-        let mut reached = read;
-        let mut records = Vec::with_capacity(programs.len());
-        for (place, program) in programs.iter().enumerate() {
-            let detail = match place < PROGRAM_DETAILS_MAX {
-                true => self.instance.program(&text(program, "id").unwrap_or_default()).await?,
-                false => None,
-            };
-            if place < PROGRAM_DETAILS_MAX {
+        let (mut reached, mut asked) = (read, 0);
+        let (mut whole, mut listed) = (Vec::new(), Vec::new());
+        for program in &programs {
+            // What programs cost is told one by one; of those that did not change it is known.
+            let is_news = known.is_none_or(|known| changed(program) >= Some(known));
+            if is_news && asked < PROGRAM_DETAILS_MAX {
+                asked += 1;
                 reached = reached.max(changed(program));
+                let id = text(program, "id").unwrap_or_default();
+                let detail = self.instance.program(&id).await?;
+                whole.extend(map::campaign(detail.as_ref().unwrap_or(program)));
+            } else {
+                listed.extend(map::campaign(program));
             }
-            records.extend(map::campaign(detail.as_ref().unwrap_or(program)));
         }
         let cursor = reached.map(|at| (PROGRAMS.to_owned(), at.to_string()));
-        let parts = vec![Part::of(Object::Campaign, records)];
+        let listed = Part { told: Told::But(&["cost"]), ..Part::of(Object::Campaign, listed) };
+        self.send(Page { parts: vec![listed], ..Page::default() }).await?;
+        let parts = vec![Part::of(Object::Campaign, whole)];
         self.send(Page { parts, cursor, ..Page::default() }).await
+    }
+
+    /// Notes what was used of the day's shares, so that it is not forgotten where a run is cut off.
+    pub async fn note_shares(&self) -> Result<(), SourceError> {
+        for cursor in self.shares.cursors(&self.instance.api) {
+            self.send(Page { cursor: Some(cursor), ..Page::default() }).await?;
+        }
+        Ok(())
     }
 
     /// Sends a page.

@@ -1,0 +1,62 @@
+//! What a day allows the whole instance, and how much of it is ours.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sources::ReadRequest;
+use crate::sources::http::{Api, SPENT, Spent};
+
+/// "50,000 calls a day" and "500 MB a day", of the whole instance.
+pub const DAILY_CALLS: u64 = 50_000;
+const DAILY_EXPORT_BYTES: u64 = 500_000_000;
+/// The cursor that holds how many bytes of exports were read in the last day.
+const EXPORTED: &str = "exported bytes";
+
+/// What is used of the day's calls and bytes of exports.
+pub struct Shares {
+    calls: Spent,
+    calls_before: u64,
+    exported: Spent,
+    bytes_max: u64,
+    bytes: AtomicU64,
+}
+
+impl Shares {
+    /// What was used before this run; the API is told its part.
+    pub fn new(request: &ReadRequest, share: f64, api: &Api) -> Shares {
+        let mut calls = Spent::parse(request.cursors.get(SPENT), request.started);
+        calls.daily = Some(DAILY_CALLS);
+        let exported = Spent::parse(request.cursors.get(EXPORTED), request.started);
+        api.share(share, &calls);
+        let bytes_max = (DAILY_EXPORT_BYTES as f64 * share) as u64;
+        let bytes_max = bytes_max.saturating_sub(exported.of_day());
+        Shares { calls, calls_before: api.spent(), exported, bytes_max, bytes: AtomicU64::new(0) }
+    }
+
+    /// Bytes of an export were read.
+    pub fn read(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    /// How many bytes this run has read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::SeqCst)
+    }
+
+    /// How many calls this run has made.
+    pub fn calls(&self, api: &Api) -> u64 {
+        api.spent() - self.calls_before
+    }
+
+    /// Whether another export may be begun.
+    pub fn allow_an_export(&self) -> bool {
+        self.bytes() < self.bytes_max
+    }
+
+    /// What is to be remembered.
+    pub fn cursors(&self, api: &Api) -> [(String, String); 2] {
+        [
+            (SPENT.to_owned(), self.calls.clone().with(self.calls(api), Some(DAILY_CALLS))),
+            (EXPORTED.to_owned(), self.exported.clone().with(self.bytes(), None)),
+        ]
+    }
+}
