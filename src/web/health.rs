@@ -42,7 +42,8 @@ pub async fn checks(ground: &Ground) -> Vec<(String, Result<(), String>)> {
     ];
     let states = ground.store.source_states().await.unwrap_or_default();
     let after = ground.settings.alerts.source_stale.after_secs;
-    for name in ground.settings.sources.keys() {
+    for (name, source) in &ground.settings.sources {
+        let after = after + source.kind.lag_secs();
         let complete = states.get(name).and_then(|state| state.complete_to);
         let result = match complete {
             None => Err("it was never read completely".to_owned()),

@@ -20,7 +20,7 @@ use crate::store::StoreError;
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every metric: its name and what it says.
-pub const METRICS: [(&str, &str); 24] = [
+pub const METRICS: [(&str, &str); 25] = [
     ("paceline_build_info", "The running version; always 1."),
     ("paceline_start_timestamp_seconds", "When the daemon began."),
     ("paceline_tick_timestamp_seconds", "When the schedule was last looked at."),
@@ -28,6 +28,7 @@ pub const METRICS: [(&str, &str); 24] = [
     ("paceline_database_bytes", "Size of the database without its log."),
     ("paceline_source_up", "Whether the last sync read everything."),
     ("paceline_source_complete_timestamp_seconds", "How far the source's data is complete."),
+    ("paceline_source_usual_lag_seconds", "How far behind it is when all is well."),
     ("paceline_source_last_attempt_timestamp_seconds", "When the source was last asked."),
     ("paceline_source_data_faults", "Records in which something is wrong."),
     ("paceline_job_next_due_timestamp_seconds", "When the job is due next."),
@@ -111,12 +112,14 @@ async fn of_store(ground: &Ground, samples: &mut Samples) -> Result<(), StoreErr
     samples.add("paceline_database_bytes", &[], store.size_bytes().await? as f64);
     let states = store.source_states().await?;
     let faults = store.fault_counts().await?;
-    for name in settings.sources.keys() {
+    for (name, source) in &settings.sources {
         let labels = [("source", name.as_str())];
         let state = states.get(name).cloned().unwrap_or_default();
         let up = state.complete_to.is_some() && state.last_error.is_none();
         samples.add("paceline_source_up", &labels, f64::from(u8::from(up)));
         samples.at("paceline_source_complete_timestamp_seconds", &labels, state.complete_to);
+        let lag = source.kind.lag_secs();
+        samples.add("paceline_source_usual_lag_seconds", &labels, lag as f64);
         samples.at("paceline_source_last_attempt_timestamp_seconds", &labels, state.last_attempt);
         let count = faults.get(name).copied().unwrap_or(0);
         samples.add("paceline_source_data_faults", &labels, count as f64);

@@ -190,10 +190,11 @@ async fn sources(ground: &Ground) -> Result<Vec<view::Source>, StoreError> {
     let states = ground.store.source_states().await?;
     let (now, zone) = (ground.clock.now(), &ground.settings.company.zone);
     let after = ground.settings.alerts.source_stale.after_secs;
-    let of = |name: &String| {
-        view::source(name, &states.get(name).cloned().unwrap_or_default(), after, now, zone)
+    let of = |(name, own): (&String, &crate::config::source::Source)| {
+        let state = states.get(name).cloned().unwrap_or_default();
+        view::source(name, &state, after + own.kind.lag_secs(), now, zone)
     };
-    Ok(ground.settings.sources.keys().map(of).collect())
+    Ok(ground.settings.sources.iter().map(of).collect())
 }
 
 fn verdicts() -> Vec<String> {
