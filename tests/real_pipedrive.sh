@@ -15,30 +15,9 @@ server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf -- "$work" || true' EXIT
 
 # The version is pinned, so that a red build means a change of ours.
-version=33.7.0
-if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    echo "SKIPPED: there is no Node here"
-    exit 0
-fi
-cache=${PACELINE_TEST_CACHE:-$work/cache}
-client="$cache/pipedrive-$version"
-if [ ! -e "$client/installed" ]; then
-    rm -rf -- "$client"
-    mkdir -p "$client"
-    status=0
-    (cd "$client" && timeout 120 npm install --no-save --no-audit --no-fund --ignore-scripts \
-        --fetch-retries 1 --fetch-timeout 15000 "pipedrive@$version") >"$work/npm.log" 2>&1 || status=$?
-    if [ "$status" -ne 0 ]; then
-        away='ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|network|proxy'
-        if [ "$status" -eq 124 ] || grep -qE "$away" "$work/npm.log"; then
-            echo "SKIPPED: the npm registry is out of reach"
-            exit 0
-        fi
-        cat "$work/npm.log" >&2
-        exit "$status"
-    fi
-    touch "$client/installed"
-fi
+# shellcheck source=/dev/null
+. "$here/support/npm.sh"
+install_npm pipedrive 33.7.0 "$work"
 
 cat >"$work/faults.toml" <<'TOML'
 [limits]
@@ -47,16 +26,8 @@ enforce = false
 [auth]
 token = "the-good-one"
 TOML
-"$paceline" --as-of 2026-11-19T12:00:00Z simulate --vendor pipedrive --port 0 \
-    --faults "$work/faults.toml" >"$work/server.log" 2>&1 &
-server=$!
-for _ in $(seq 200); do
-    url=$(sed -n 's/^simulated pipedrive at //p' "$work/server.log")
-    [ -z "$url" ] || break
-    kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
-    sleep 0.1
-done
-[ -n "$url" ] || { echo "the simulator did not start" >&2; exit 1; }
+start_simulator "$paceline" "$work" --as-of 2026-11-19T12:00:00Z simulate --vendor pipedrive --port 0 \
+    --faults "$work/faults.toml"
 
 NODE_PATH="$client/node_modules" timeout --foreground 240 node "$here/real_pipedrive.cjs" "$url" \
     the-good-one
