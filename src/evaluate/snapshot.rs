@@ -212,21 +212,32 @@ impl<'a> Snapshot<'a> {
         self.completeness.of(objects).map(|at| at.min(self.clock))
     }
 
-    /// The earliest `data_as_of` over everything that some source reports.
+    /// The earliest `data_as_of` over everything that some source reports. Sources that are late by days when all is
+    /// well tell theirs for themselves; it is theirs where there is no other.
     pub fn data_as_of_all(&self) -> Option<Timestamp> {
-        let complete: Option<Vec<Timestamp>> =
-            self.completeness.complete_to.values().copied().collect();
-        complete?.into_iter().min().map(|at| at.min(self.clock))
+        let known = self.completeness.complete_to.iter();
+        let known: Option<Vec<(i64, Timestamp)>> =
+            known.map(|(name, at)| Some((self.usual_lag_secs(name), (*at)?))).collect();
+        let known = known?;
+        let prompt = known.iter().filter(|(lag, _)| *lag == 0).map(|(_, at)| *at).min();
+        let at = prompt.or_else(|| known.iter().map(|(_, at)| *at).min());
+        at.map(|at| at.min(self.clock))
+    }
+
+    /// How far behind the clock a source is when all is well, in seconds.
+    fn usual_lag_secs(&self, name: &str) -> i64 {
+        self.settings.sources.get(name).map_or(0, |source| source.kind.lag_secs())
     }
 
     /// Sources whose data is too old, or was never complete.
     pub fn stale_sources(&self) -> Vec<&str> {
         let after = self.settings.alerts.source_stale.after_secs;
-        let stale = |at: &Option<Timestamp>| {
-            at.is_none_or(|at| self.clock.as_second() - at.as_second() > after)
+        let stale = |(name, at): &(&String, &Option<Timestamp>)| {
+            let late = |at: Timestamp| self.clock.as_second() - at.as_second();
+            at.is_none_or(|at| late(at) > after + self.usual_lag_secs(name))
         };
         let sources = self.completeness.complete_to.iter();
-        sources.filter(|(_, at)| stale(at)).map(|(name, _)| name.as_str()).collect()
+        sources.filter(stale).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Where every goal stands. Metrics that no source reports have no row.
