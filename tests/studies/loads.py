@@ -29,7 +29,7 @@ SECRETS = {
 LIMITS = "[limits]\nenforce = false\n" + {"salesforce": "daily = 100000000\n", "marketo": "status_secs = 0\n"}.get(VENDOR, "")
 NOUN = "rows" if VENDOR == "ga4" else "leads"
 # How far back is read, where that is configured.
-DAYS = 25 if VENDOR == "marketo" else 400
+DAYS = 25 if VENDOR == "marketo" else 760
 # Requests a second; fewer than the vendor allows, so that the run is bound by it and short.
 RATE = 20
 
@@ -89,7 +89,8 @@ def sync(folder):
     seconds = time.monotonic() - began
     if done.returncode != 0:
         raise SystemExit(done.stderr)
-    return seconds, int(re.search(r"(\d+) requests were sent", done.stderr).group(1))
+    told = re.search(r"(\d+) requests were sent", done.stderr)
+    return seconds, int(told.group(1)) if told else None
 
 
 with Simulator(COUNT) as simulator:
@@ -97,9 +98,13 @@ with Simulator(COUNT) as simulator:
     seconds, requests = sync(folder)
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"first load of {COUNT:,} {NOUN}: {seconds:.1f} s, {COUNT / seconds:,.0f} records a second, "
-          f"{requests:,} requests, {peak_mib:.0f} MiB at most", flush=True)
+          f"{requests or 'uncounted'} requests, {peak_mib:.0f} MiB at most", flush=True)
     seconds, requests = sync(folder)
-    print(f"a sync when nothing changed: {seconds:.2f} s, {requests} requests", flush=True)
+    print(f"a sync when nothing changed: {seconds:.2f} s, {requests or 'uncounted'} requests", flush=True)
+
+if VENDOR in ("ga4", "marketo"):
+    # A day's report is one question, and an export is waited for: the rate does not bind them.
+    raise SystemExit(0)
 
 with Simulator(40_000) as simulator:
     folder = configure("paced", simulator.url, f"{RATE}/1s")
