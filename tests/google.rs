@@ -7,7 +7,6 @@ mod support;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use paceline::simulate::google::{self, Faults, Property, Searched, Simulator};
 use paceline::store::Store;
@@ -311,6 +310,4 @@ async fn a_source_whose_data_is_settled_after_days_is_not_stale_for_that() {
     web.reading.sync().await;
     let behind = web.reading.now().duration_since(web.reading.complete_to().await.unwrap());
     assert!(behind.as_secs() <= kind.lag_secs(), "{behind}");
-    let at: Timestamp = web.reading.now();
-    assert!(at.as_second() - behind.as_secs() > 0);
 }

@@ -136,8 +136,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT count(*), count(l.person),
                     count(CASE WHEN l.crm_id IS NULL OR NOT EXISTS (
-                        SELECT 1 FROM lead c WHERE c.source || '/' || c.id = l.person
-                           AND l.crm_id IN (c.id, c.contact)
+                        SELECT 1 FROM lead c WHERE l.crm_id IN (c.id, c.contact)
                            AND c.source = substr(l.person, 1, instr(l.person, '/') - 1)
                            AND c.id = substr(l.person, instr(l.person, '/') + 1)
                     ) THEN l.person END)

@@ -7,9 +7,9 @@
 use jiff::{SignedDuration, Span, civil::Date, tz::TimeZone};
 use tokio::sync::mpsc::Sender;
 
+use super::api;
 use super::cursor::{Cursor, each_day, pieces};
 use super::report::{Dimensions, ROWS_MAX, Report, question};
-use super::{api, days_over};
 use crate::config::google::Analytics as Settings;
 use crate::domain::{Fault, Object};
 use crate::sources::http::{Api, Environment, Request};
@@ -79,17 +79,14 @@ impl Analytics {
         let path = format!("/v1beta/properties/{}:runReport", self.settings.property);
         let body = question(&self.dimensions(), from, to, offset, limit);
         let request = Request::post("read sessions", path, &body);
-        let report =
-            api.read_answer(&request, |answer| Report::parse(&answer.body).map(Some)).await;
-        match report {
-            Ok(Some(report)) => Ok(report),
-            Err(SourceError::NotThere(_)) | Ok(None) => Err(SourceError::At {
+        match api.read_answer(&request, |answer| Report::parse(&answer.body)).await {
+            Err(SourceError::NotThere(_)) => Err(SourceError::At {
                 place: self.place.clone(),
                 message: format!("there is no property {}", self.settings.property),
                 mend: "set `property` to the number that Analytics shows under Property details"
                     .into(),
             }),
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
@@ -134,7 +131,9 @@ impl Analytics {
         for piece in todo {
             self.read_piece(&api, piece, &mut cursor, &pages).await?;
         }
-        let complete_to = days_over(request.started, SETTLED_AFTER, &zone);
+        let settled = request.started.checked_sub(SETTLED_AFTER).unwrap_or(request.started);
+        let day = zone.to_datetime(settled).date().to_zoned(zone);
+        let complete_to = day.map_or(settled, |midnight| midnight.timestamp());
         Ok(Complete { complete_to, inventories: Vec::new() })
     }
 

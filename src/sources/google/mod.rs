@@ -8,7 +8,6 @@ mod cursor;
 mod report;
 pub mod search;
 
-use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
@@ -168,13 +167,6 @@ impl Error {
             "add the service account's e-mail address as a viewer of the property"
         }
     }
-}
-
-/// What Google says of a moment: how far a day that ended so long ago may be believed.
-fn days_over(now: Timestamp, after: jiff::SignedDuration, zone: &jiff::tz::TimeZone) -> Timestamp {
-    let at = now.checked_sub(after).unwrap_or(now);
-    let day = zone.to_datetime(at).date();
-    day.to_zoned(zone.clone()).map_or(at, |midnight| midnight.timestamp())
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use super::map::{CHANGE, FORM, SEND, STATUS};
 use super::read::{Pass, sends};
 use super::wire::second;
 use crate::domain::Object;
-use crate::sources::http::Request;
 use crate::sources::{Page, Part, SourceError};
 
 /// Rows of one page for the store.
@@ -180,8 +179,7 @@ impl Pass<'_> {
         if self.shares.allow_an_export() {
             return Ok(());
         }
-        let request = Request::get(what.name(), "");
-        Err(self.instance.later(&request, "our share of the day's bytes of exports is used"))
+        Err(self.instance.later(what.name(), "our share of the day's bytes of exports is used"))
     }
 
     /// Reads a job's file to its end. Gives whether it was to be had.
@@ -217,8 +215,10 @@ impl Pass<'_> {
             }
         }
         if told.is_some_and(|told| told != job.rows) {
+            // The next run makes the job anew, and does not end at the same place.
             export.job = None;
-            let why = format!("the file has {} rows where {told:?} were told", job.rows);
+            self.note(what, export, Page::default()).await?;
+            let why = format!("the file has {} rows, and not as many as were told", job.rows);
             return Err(self.instance.api.unanswered(what.name(), &why));
         }
         export.job = None;

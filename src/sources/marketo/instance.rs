@@ -225,7 +225,9 @@ impl Instance {
                     if words.contains("quota")
                         || words.contains("limit") && !words.contains("queue")
                     {
-                        return Err(self.later(request, "the day's quota of exports is spent"));
+                        return Err(
+                            self.later(&request.operation, "the day's quota of exports is spent")
+                        );
                     }
                     if words.contains("already") {
                         return Ok(Ok(Listed::default()));
@@ -235,15 +237,13 @@ impl Instance {
             }
             self.api.wait_ms(LOOK_MS).await;
         }
-        Err(self.later(request, "the queue of exports is full"))
+        Err(self.later(&request.operation, "the queue of exports is full"))
     }
 
     /// What must wait for another run.
-    pub fn later(&self, request: &Request, why: &str) -> SourceError {
-        SourceError::Later {
-            place: self.place.clone(),
-            message: format!("{}: {why}", request.operation),
-        }
+    pub fn later(&self, operation: &str, why: &str) -> SourceError {
+        let message = format!("{operation}: {why}");
+        SourceError::Later { place: self.place.clone(), message }
     }
 
     /// Waits until a job is ready.

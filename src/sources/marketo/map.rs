@@ -10,7 +10,7 @@ use super::cursor::Sent;
 use super::wire::{attribute, instant, text};
 use crate::config::api::FieldNames;
 use crate::config::marketo::Mql;
-use crate::domain::{Fault, Object, Record, person::CRM_ID, record::FieldKind};
+use crate::domain::{Fault, Object, Record, person::CRM_ID};
 use crate::sources::value;
 
 /// The usual fields of a lead.
@@ -94,7 +94,7 @@ impl Mapper {
         for (field, kind) in Object::Lead.fields() {
             let Some(name) = self.name(field) else { continue };
             let told = text(item, name).unwrap_or_default();
-            match value::of_kind(&told, *kind, |text| moment(text, *kind)) {
+            match value::of_kind(&told, *kind, moment) {
                 Ok(value) => record.set(field, value),
                 Err((kind, detail)) => faults.push(Fault {
                     source: self.source.clone(),
@@ -222,7 +222,7 @@ pub fn campaign(program: &Value) -> Option<Record> {
 }
 
 /// A time as records hold it; of a field that holds a day only, the day.
-fn moment(text: &str, _kind: FieldKind) -> Option<String> {
+fn moment(text: &str) -> Option<String> {
     if text.len() == 10 {
         return text.parse::<jiff::civil::Date>().ok().map(|day| day.to_string());
     }

@@ -1,7 +1,8 @@
 //! Marketo: leads, the programs that they belong to, when they qualified, and how many mails were sent.
 //!
 //! `read` follows what happens, `export` is a first load, `instance` the endpoints, `file` the files of exports,
-//! `map` what a record means, `vendor` what an answer means, `cursor` how far everything was read.
+//! `map` what a record means, `vendor` what an answer means, `cursor` how far everything was read,
+//! `shares` what of the day's calls and bytes is ours.
 
 mod check;
 mod cursor;
@@ -126,7 +127,7 @@ impl Marketo {
             shares,
             seen: Mutex::default(),
         };
-        let result = self.pass(&pass, from).await;
+        let result = self.pass(&pass).await;
         let (requests, bytes) = (pass.shares.calls(&pass.instance.api), pass.shares.bytes());
         let name = &self.name;
         tracing::info!(
@@ -140,8 +141,8 @@ impl Marketo {
         result
     }
 
-    async fn pass(&self, pass: &Pass<'_>, from: Timestamp) -> Result<Complete, SourceError> {
-        let request = pass.request;
+    async fn pass(&self, pass: &Pass<'_>) -> Result<Complete, SourceError> {
+        let (request, from) = (pass.request, pass.from);
         pass.read_programs().await?;
         // What qualifies a lead is a part of it: where that changes, all of it is read anew.
         let qualifies = (&self.settings.mql, pass.mapper.mql_field());
@@ -152,7 +153,7 @@ impl Marketo {
         let was_done = leads.is_done();
         if is_first {
             read_leads(pass, What::Leads, leads.clone()).await?;
-            self.read_past(pass, &of, from).await?;
+            self.read_past(pass, &of).await?;
         }
         let away = self.follow_all(pass, leads.until).await?;
         if !is_first && !was_done {
@@ -163,7 +164,7 @@ impl Marketo {
             }
         }
         if !is_first {
-            self.read_past(pass, &of, from).await?;
+            self.read_past(pass, &of).await?;
         }
         let mut inventories = Vec::new();
         if request.full && was_done {
@@ -205,18 +206,13 @@ impl Marketo {
     }
 
     /// What happened before it was followed: when leads qualified, mails, memberships and forms.
-    async fn read_past(
-        &self,
-        pass: &Pass<'_>,
-        of: &str,
-        from: Timestamp,
-    ) -> Result<(), SourceError> {
+    async fn read_past(&self, pass: &Pass<'_>, of: &str) -> Result<(), SourceError> {
         let (request, started) = (pass.request, pass.request.started);
         let stored = |what: What| request.cursors.get(what.name());
         let is_unknown = matches!(self.settings.mql, Some(Mql::Attribute { .. }))
             && pass.mapper.mql_field().is_none();
         if pass.mapper.tells_history() && !is_unknown {
-            let own = Export::parse(stored(What::Qualified), of, from, started);
+            let own = Export::parse(stored(What::Qualified), of, pass.from, started);
             pass.export(What::Qualified, own).await?;
         }
         let (first, last) = self.days_of_mails(started);

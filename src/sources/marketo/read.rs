@@ -1,4 +1,4 @@
-//! A pass: exports of what was before, then feeds of what happens, then programs.
+//! What happens, as the feeds tell it, and programs.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
