@@ -5,7 +5,7 @@
 //! the CRM's id of the lead, or of the contact that it became; else, where that is switched on, where both have one
 //! address, of which only a keyed hash is known here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -166,9 +166,11 @@ async fn of_crm(
         let key = key_of(&key.source, &key.id);
         links.push(Link { key, before, now, record: Some(record) });
     }
+    let places = part.records.iter().enumerate().map(|(place, own)| (own.id.clone(), place));
+    let places: HashMap<String, usize> = places.collect();
     for record in crm.learn(write, people, links).await? {
-        match part.records.iter_mut().find(|own| own.id == record.id) {
-            Some(own) => *own = record,
+        match places.get(&record.id) {
+            Some(place) => part.records[*place] = record,
             None => part.records.push(record),
         }
     }
@@ -188,6 +190,8 @@ struct Link {
 #[derive(Default)]
 struct Crm {
     known: BTreeMap<String, Record>,
+    /// Contact or hash of the address -> who was first of those called so.
+    called: HashMap<String, String>,
     /// Those that are gone, and by whom they were taken over.
     gone: BTreeMap<String, Option<String>>,
 }
@@ -218,6 +222,7 @@ impl Crm {
             let found = write.leads_called(&source, field, told).await?;
             self.known.extend(found.into_iter().map(|(key, record)| (key.id, record)));
         }
+        self.index();
         Ok(())
     }
 
@@ -245,15 +250,26 @@ impl Crm {
             self.gone.remove(&record.id);
             self.known.insert(record.id.clone(), record.clone());
         }
+        self.index();
     }
 
-    /// Whom of the CRM a lead of another source is. Of several with one contact or address it is the one that came
-    /// first.
+    /// Of several with one contact or address it is the one that came first.
+    fn index(&mut self) {
+        let mut all: Vec<&Record> = self.known.values().collect();
+        all.sort_by_key(|record| order(record));
+        self.called.clear();
+        for record in all {
+            for field in [CONTACT, EMAIL_HASH] {
+                let Some(name) = record.get(field) else { continue };
+                let place = self.called.entry(format!("{field} {name}"));
+                place.or_insert_with(|| record.id.clone());
+            }
+        }
+    }
+
+    /// Whom of the CRM a lead of another source is.
     fn whose(&self, record: &Record) -> Option<String> {
-        let called = |field: &str, value: &str| {
-            let same = self.known.values().filter(|own| own.get(field) == Some(value));
-            same.min_by_key(|own| order(own)).map(|own| own.id.clone())
-        };
+        let called = |field: &str, name: &str| self.called.get(&format!("{field} {name}")).cloned();
         let told = record.get(CRM_ID);
         let named = || told.filter(|id| self.known.contains_key(*id)).map(str::to_owned);
         let heir = || {
