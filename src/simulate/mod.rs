@@ -11,6 +11,7 @@ use jiff::civil::{Date, DateTime, date};
 mod account;
 mod company;
 mod exports;
+mod fault_rows;
 mod folder_rows;
 pub mod google;
 pub mod hubspot;

@@ -38,7 +38,7 @@ mod tests_faults;
 #[cfg(test)]
 mod tests_search;
 
-use super::{folder_rows, jwt, listen, wire};
+use super::{fault_rows, folder_rows, jwt, listen, wire};
 
 pub use faults::Faults;
 pub use generated::generated;

@@ -29,11 +29,6 @@ impl Operation {
         (Operation::Search, "search"),
     ];
 
-    /// The operation of a name.
-    pub(super) fn from_name(name: &str) -> Option<Operation> {
-        Operation::ALL.iter().find(|known| known.1 == name).map(|known| known.0)
-    }
-
     /// The API that it belongs to; none for tokens.
     pub(super) fn api(self) -> Option<Api> {
         match self {

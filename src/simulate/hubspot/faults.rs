@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::fault_rows::{self, Told};
 use super::limits::Limits;
 use super::object::Object;
 use super::route::Operation;
@@ -19,15 +20,8 @@ pub struct Faults {
     rows: Vec<Row>,
 }
 
-#[derive(Debug, Clone)]
-struct Row {
-    on: Option<Operation>,
-    object: Option<Object>,
-    skip: u64,
-    times: u64,
-    seen: u64,
-    fault: Fault,
-}
+/// Which requests a row concerns: an operation and an object; any where there is none.
+type Row = fault_rows::Row<(Option<Operation>, Option<Object>), Fault>;
 
 /// One fault, as it hits a request.
 #[derive(Debug, Clone)]
@@ -116,13 +110,6 @@ struct Auth {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Text(String),
-    Number(u16),
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRow {
     on: String,
@@ -147,34 +134,20 @@ impl Faults {
     /// Reads a faults file; the error names what is allowed.
     pub fn from_toml(text: &str) -> Result<Faults, String> {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-        let rows: Result<Vec<Row>, String> = file
-            .fault
-            .into_iter()
-            .enumerate()
-            .map(|(at, row)| row.read().map_err(|e| format!("fault {}: {e}", at + 1)))
-            .collect();
+        let rows = Row::read_all(file.fault, FileRow::read)?;
         Ok(Faults {
             limits: file.limits,
             token: file.auth.token,
             missing_scopes: file.auth.missing_scopes,
-            rows: rows?,
+            rows,
         })
     }
 
-    /// The fault that hits a request, if one does. The first row that is due hits, and the rows
-    /// after it do not count that request.
+    /// The fault that hits a request, if one does.
     pub(super) fn hit(&mut self, operation: Operation, objects: &[Object]) -> Option<Fault> {
-        let due = self.rows.iter_mut().filter(|row| {
-            row.on.is_none_or(|on| on == operation)
-                && row.object.is_none_or(|o| objects.contains(&o))
-        });
-        for row in due {
-            row.seen += 1;
-            if row.seen > row.skip && (row.times == 0 || row.seen <= row.skip + row.times) {
-                return Some(row.fault.clone());
-            }
-        }
-        None
+        Row::hit(&mut self.rows, |(on, object)| {
+            on.is_none_or(|on| on == operation) && object.is_none_or(|o| objects.contains(&o))
+        })
     }
 }
 
@@ -191,7 +164,7 @@ impl FileRow {
                 format!("object = {name:?} is none of {}", allowed.join(", "))
             })?),
         };
-        let kind = kind(&self.answer)?;
+        let kind = self.answer.kind(&STATUSES, Kind::Status, &KINDS)?;
         let fits = |operations: &[Operation]| on.1.is_none_or(|o| operations.contains(&o));
         let fitting = match kind {
             Kind::Partial => fits(&[Operation::BatchRead, Operation::Associations]),
@@ -214,26 +187,10 @@ impl FileRow {
             share,
             category: self.category.unwrap_or_else(|| "INTERNAL_ERROR".to_owned()),
         };
-        let times = self.times.unwrap_or(1);
-        Ok(Row { on: on.1, object, skip: self.skip, times, seen: 0, fault })
+        Ok(Row::new((on.1, object), self.skip, self.times, fault))
     }
 }
 
 fn default_policy(on: Option<Operation>) -> &'static str {
     if on == Some(Operation::Search) { "SECONDLY" } else { "TEN_SECONDLY_ROLLING" }
-}
-
-fn kind(told: &Told) -> Result<Kind, String> {
-    let (status, name) = match told {
-        Told::Number(status) => (Some(*status), status.to_string()),
-        Told::Text(text) => (text.parse().ok(), text.clone()),
-    };
-    if let Some(status) = status.filter(|s| STATUSES.contains(s)) {
-        return Ok(Kind::Status(status));
-    }
-    KINDS.iter().find(|k| k.0 == name).map(|k| k.1).ok_or_else(|| {
-        let statuses: Vec<String> = STATUSES.iter().map(u16::to_string).collect();
-        let names: Vec<&str> = KINDS.iter().map(|k| k.0).collect();
-        format!("answer = {name:?} is none of {}, {}", statuses.join(", "), names.join(", "))
-    })
 }

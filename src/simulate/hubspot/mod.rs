@@ -39,7 +39,7 @@ mod tests_folder;
 #[cfg(test)]
 mod tests_writes;
 
-use super::{folder_rows, listen, wire};
+use super::{fault_rows, folder_rows, listen, wire};
 
 pub use catalog::{Owner, Pipeline, Stage};
 pub use faults::Faults;

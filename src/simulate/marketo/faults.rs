@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::fault_rows::{self, Told, operation};
 use super::limits::Limits;
 use super::route::Operation;
 
@@ -63,14 +64,8 @@ pub(super) enum Dirt {
     LineSeparator,
 }
 
-#[derive(Debug, Clone)]
-struct Row {
-    on: Option<Operation>,
-    skip: u64,
-    times: u64,
-    seen: u64,
-    fault: Fault,
-}
+/// Which requests a row concerns: an operation; any where there is none.
+type Row = fault_rows::Row<Option<Operation>, Fault>;
 
 /// One fault, as it hits a request.
 #[derive(Debug, Clone)]
@@ -144,13 +139,6 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Text(String),
-    Number(u16),
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRow {
     on: String,
@@ -170,39 +158,26 @@ impl Faults {
     /// Reads a faults file; the error names what is allowed.
     pub fn from_toml(text: &str) -> Result<Faults, String> {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-        let rows: Result<Vec<Row>, String> = file
-            .fault
-            .into_iter()
-            .enumerate()
-            .map(|(at, row)| row.read().map_err(|e| format!("fault {}: {e}", at + 1)))
-            .collect();
+        let rows = Row::read_all(file.fault, FileRow::read)?;
         let File { limits, auth, subscription, .. } = file;
-        Ok(Faults { limits, auth, subscription, rows: rows? })
+        Ok(Faults { limits, auth, subscription, rows })
     }
 
-    /// The fault that hits a request, if one does. The first row that is due hits, and the rows
-    /// after it do not count that request.
+    /// The fault that hits a request, if one does.
     pub(super) fn hit(&mut self, operation: Operation) -> Option<Fault> {
-        for row in self.rows.iter_mut().filter(|row| row.on.is_none_or(|on| on == operation)) {
-            row.seen += 1;
-            if row.seen > row.skip && (row.times == 0 || row.seen <= row.skip + row.times) {
-                return Some(row.fault.clone());
-            }
-        }
-        None
+        Row::hit(&mut self.rows, |on| on.is_none_or(|on| on == operation))
     }
 }
 
 impl FileRow {
     fn read(self) -> Result<Row, String> {
-        let on = match self.on.as_str() {
-            "any" => None,
-            name => Some(Operation::from_name(name).ok_or_else(|| {
-                let allowed: Vec<&str> = Operation::ALL.iter().map(|o| o.1).collect();
-                format!("on = {name:?} is none of any, {}", allowed.join(", "))
-            })?),
+        let on = operation(&self.on, &Operation::ALL)?;
+        let numbers = [&STATUSES[..], &CODES[..]].concat();
+        let of_number = |number| match STATUSES.contains(&number) {
+            true => FaultKind::Status(number),
+            false => FaultKind::Code(number),
         };
-        let kind = kind(&self.answer)?;
+        let kind = self.answer.kind(&numbers, of_number, &KINDS)?;
         let wanted: &[Operation] = match kind {
             FaultKind::EmptyPage => {
                 &[Operation::Activities, Operation::LeadChanges, Operation::DeletedLeads]
@@ -215,26 +190,6 @@ impl FileRow {
             return Err(format!("this answer cannot be given on {:?}", self.on));
         }
         let fault = Fault { kind, delay_ms: self.delay_ms };
-        Ok(Row { on, skip: self.skip, times: self.times.unwrap_or(1), seen: 0, fault })
+        Ok(Row::new(on, self.skip, self.times, fault))
     }
-}
-
-fn kind(told: &Told) -> Result<FaultKind, String> {
-    let (number, name) = match told {
-        Told::Number(number) => (Some(*number), number.to_string()),
-        Told::Text(text) => (text.parse().ok(), text.clone()),
-    };
-    if let Some(number) = number {
-        if STATUSES.contains(&number) {
-            return Ok(FaultKind::Status(number));
-        }
-        if CODES.contains(&number) {
-            return Ok(FaultKind::Code(number));
-        }
-    }
-    KINDS.iter().find(|k| k.0 == name).map(|k| k.1).ok_or_else(|| {
-        let numbers: Vec<String> = STATUSES.iter().chain(&CODES).map(u16::to_string).collect();
-        let names: Vec<&str> = KINDS.iter().map(|k| k.0).collect();
-        format!("answer = {name:?} is none of {}, {}", numbers.join(", "), names.join(", "))
-    })
 }

@@ -37,7 +37,7 @@ mod tests_faults;
 #[cfg(test)]
 mod tests_http;
 
-use super::{folder_rows, listen, wire};
+use super::{fault_rows, folder_rows, listen, wire};
 
 pub use faults::Faults;
 pub use generated::generated;

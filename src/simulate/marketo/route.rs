@@ -51,11 +51,6 @@ impl Operation {
         (Operation::Usage, "usage"),
         (Operation::Write, "write"),
     ];
-
-    /// The operation of a name.
-    pub(super) fn from_name(name: &str) -> Option<Operation> {
-        Operation::ALL.iter().find(|known| known.1 == name).map(|known| known.0)
-    }
 }
 
 /// What bulk extracts are made of.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::fault_rows::{self, Told, operation};
 use super::limits::Limits;
 use super::route::Operation;
 
@@ -29,14 +30,8 @@ impl Default for Auth {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Row {
-    on: Option<Operation>,
-    skip: u64,
-    times: u64,
-    seen: u64,
-    fault: Fault,
-}
+/// Which requests a row concerns: an operation; any where there is none.
+type Row = fault_rows::Row<Option<Operation>, Fault>;
 
 /// One fault, as it hits a request.
 #[derive(Debug, Clone)]
@@ -97,13 +92,6 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Text(String),
-    Number(u16),
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRow {
     on: String,
@@ -124,59 +112,26 @@ impl Faults {
     /// Reads a faults file; the error names what is allowed.
     pub fn from_toml(text: &str) -> Result<Faults, String> {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-        let rows: Result<Vec<Row>, String> = file
-            .fault
-            .into_iter()
-            .enumerate()
-            .map(|(at, row)| row.read().map_err(|e| format!("fault {}: {e}", at + 1)))
-            .collect();
-        Ok(Faults { limits: file.limits, auth: file.auth, rows: rows? })
+        let rows = Row::read_all(file.fault, FileRow::read)?;
+        Ok(Faults { limits: file.limits, auth: file.auth, rows })
     }
 
-    /// The fault that hits a request, if one does. The first row that is due hits, and the rows
-    /// after it do not count that request.
+    /// The fault that hits a request, if one does.
     pub(super) fn hit(&mut self, operation: Operation) -> Option<Fault> {
-        for row in self.rows.iter_mut().filter(|row| row.on.is_none_or(|on| on == operation)) {
-            row.seen += 1;
-            if row.seen > row.skip && (row.times == 0 || row.seen <= row.skip + row.times) {
-                return Some(row.fault.clone());
-            }
-        }
-        None
+        Row::hit(&mut self.rows, |on| on.is_none_or(|on| on == operation))
     }
 }
 
 impl FileRow {
     fn read(self) -> Result<Row, String> {
-        let on = match self.on.as_str() {
-            "any" => None,
-            name => Some(Operation::from_name(name).ok_or_else(|| {
-                let allowed: Vec<&str> = Operation::ALL.iter().map(|o| o.1).collect();
-                format!("on = {name:?} is none of any, {}", allowed.join(", "))
-            })?),
-        };
-        let kind = kind(&self.answer)?;
+        let on = operation(&self.on, &Operation::ALL)?;
+        let kind = self.answer.kind(&STATUSES, FaultKind::Status, &KINDS)?;
         let single = [Operation::Get, Operation::Write];
         if kind == FaultKind::Shuffle && on.is_some_and(|on| single.contains(&on)) {
             return Err(format!("this answer cannot be given on {:?}", self.on));
         }
         let (delay_ms, retry_after_secs) = (self.delay_ms, self.retry_after_secs);
         let fault = Fault { kind, delay_ms, retry_after_secs };
-        Ok(Row { on, skip: self.skip, times: self.times.unwrap_or(1), seen: 0, fault })
+        Ok(Row::new(on, self.skip, self.times, fault))
     }
-}
-
-fn kind(told: &Told) -> Result<FaultKind, String> {
-    let (status, name) = match told {
-        Told::Number(status) => (Some(*status), status.to_string()),
-        Told::Text(text) => (text.parse().ok(), text.clone()),
-    };
-    if let Some(status) = status.filter(|s| STATUSES.contains(s)) {
-        return Ok(FaultKind::Status(status));
-    }
-    KINDS.iter().find(|k| k.0 == name).map(|k| k.1).ok_or_else(|| {
-        let statuses: Vec<String> = STATUSES.iter().map(u16::to_string).collect();
-        let names: Vec<&str> = KINDS.iter().map(|k| k.0).collect();
-        format!("answer = {name:?} is none of {}, {}", statuses.join(", "), names.join(", "))
-    })
 }

@@ -31,7 +31,7 @@ mod tests_faults;
 #[cfg(test)]
 mod tests_http;
 
-use super::{folder_rows, listen, wire};
+use super::{fault_rows, folder_rows, listen, wire};
 
 pub use account::Account;
 pub use faults::Faults;

@@ -41,11 +41,6 @@ impl Operation {
         (Operation::Get, "get"),
         (Operation::Write, "write"),
     ];
-
-    /// The operation of a name.
-    pub(super) fn from_name(name: &str) -> Option<Operation> {
-        Operation::ALL.iter().find(|known| known.1 == name).map(|known| known.0)
-    }
 }
 
 /// What is asked for.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::fault_rows::{self, Told, operation};
 use super::limits::Limits;
 use super::route::Operation;
 use super::schema::OBJECTS;
@@ -26,15 +27,8 @@ pub(super) struct Auth {
     pub(super) public_key: Option<String>,
 }
 
-#[derive(Debug, Clone)]
-struct Row {
-    on: Option<Operation>,
-    object: Option<&'static str>,
-    skip: u64,
-    times: u64,
-    seen: u64,
-    fault: Fault,
-}
+/// Which requests a row concerns: an operation, and the object that a query is from; any where there is none.
+type Row = fault_rows::Row<(Option<Operation>, Option<&'static str>), Fault>;
 
 /// One fault, as it hits a request.
 #[derive(Debug, Clone)]
@@ -97,13 +91,6 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Text(String),
-    Number(u16),
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRow {
     on: String,
@@ -125,44 +112,25 @@ impl Faults {
     /// Reads a faults file; the error names what is allowed.
     pub fn from_toml(text: &str) -> Result<Faults, String> {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-        let rows: Result<Vec<Row>, String> = file
-            .fault
-            .into_iter()
-            .enumerate()
-            .map(|(at, row)| row.read().map_err(|e| format!("fault {}: {e}", at + 1)))
-            .collect();
+        let rows = Row::read_all(file.fault, FileRow::read)?;
         if let Some(pem) = &file.auth.public_key {
             super::jwt::public_key(pem).ok_or("public_key is no RSA public key in PEM")?;
         }
-        Ok(Faults { limits: file.limits, auth: file.auth, rows: rows? })
+        Ok(Faults { limits: file.limits, auth: file.auth, rows })
     }
 
-    /// The fault that hits a request, if one does. The first row that is due hits, and the rows
-    /// after it do not count that request.
+    /// The fault that hits a request, if one does.
     pub(super) fn hit(&mut self, operation: Operation, object: Option<&str>) -> Option<Fault> {
-        let due = self.rows.iter_mut().filter(|row| {
-            row.on.is_none_or(|on| on == operation)
-                && row.object.is_none_or(|o| object.is_some_and(|is| is.eq_ignore_ascii_case(o)))
-        });
-        for row in due {
-            row.seen += 1;
-            if row.seen > row.skip && (row.times == 0 || row.seen <= row.skip + row.times) {
-                return Some(row.fault.clone());
-            }
-        }
-        None
+        Row::hit(&mut self.rows, |(on, of)| {
+            on.is_none_or(|on| on == operation)
+                && of.is_none_or(|o| object.is_some_and(|is| is.eq_ignore_ascii_case(o)))
+        })
     }
 }
 
 impl FileRow {
     fn read(self) -> Result<Row, String> {
-        let on = match self.on.as_str() {
-            "any" => None,
-            name => Some(Operation::from_name(name).ok_or_else(|| {
-                let allowed: Vec<&str> = Operation::ALL.iter().map(|o| o.1).collect();
-                format!("on = {name:?} is none of any, {}", allowed.join(", "))
-            })?),
-        };
+        let on = operation(&self.on, &Operation::ALL)?;
         let object = match &self.object {
             None => None,
             Some(name) => {
@@ -173,7 +141,7 @@ impl FileRow {
                 })?)
             }
         };
-        let kind = kind(&self.answer)?;
+        let kind = self.answer.kind(&STATUSES, FaultKind::Status, &KINDS)?;
         let fits = |operations: &[Operation]| on.is_none_or(|o| operations.contains(&o));
         use Operation::{BulkCreate, BulkResults, BulkStatus, Query, QueryAll, QueryMore};
         let fitting = match kind {
@@ -186,22 +154,6 @@ impl FileRow {
         }
         let (delay_ms, retry_after_secs) = (self.delay_ms, self.retry_after_secs);
         let fault = Fault { kind, delay_ms, retry_after_secs };
-        let times = self.times.unwrap_or(1);
-        Ok(Row { on, object, skip: self.skip, times, seen: 0, fault })
+        Ok(Row::new((on, object), self.skip, self.times, fault))
     }
-}
-
-fn kind(told: &Told) -> Result<FaultKind, String> {
-    let (status, name) = match told {
-        Told::Number(status) => (Some(*status), status.to_string()),
-        Told::Text(text) => (text.parse().ok(), text.clone()),
-    };
-    if let Some(status) = status.filter(|s| STATUSES.contains(s)) {
-        return Ok(FaultKind::Status(status));
-    }
-    KINDS.iter().find(|k| k.0 == name).map(|k| k.1).ok_or_else(|| {
-        let statuses: Vec<String> = STATUSES.iter().map(u16::to_string).collect();
-        let names: Vec<&str> = KINDS.iter().map(|k| k.0).collect();
-        format!("answer = {name:?} is none of {}, {}", statuses.join(", "), names.join(", "))
-    })
 }

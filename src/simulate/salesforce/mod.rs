@@ -32,7 +32,7 @@ mod tests;
 #[cfg(test)]
 mod tests_http;
 
-use super::{folder_rows, jwt, listen, wire};
+use super::{fault_rows, folder_rows, jwt, listen, wire};
 
 pub use faults::Faults;
 pub use generated::generated;
