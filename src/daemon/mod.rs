@@ -162,12 +162,16 @@ pub async fn step(
     once: bool,
     progress: &Progress,
 ) -> Result<Step, StoreError> {
-    let mut settings = settings.clone();
-    // Somebody asks now, and does not want to wait for the team's hours, unless the file says so.
-    if once && settings.alerts.delivery == Delivery::DaemonWaits {
+    let settings = if once { asked_now(settings.clone()) } else { settings.clone() };
+    step_on(&Ground::new(&settings, store, *clock, Arc::clone(progress)), once).await
+}
+
+/// Somebody asks now, and does not want to wait for the team's hours, unless the file says so.
+pub fn asked_now(mut settings: Settings) -> Settings {
+    if settings.alerts.delivery == Delivery::DaemonWaits {
         settings.alerts.delivery = Delivery::Always;
     }
-    step_on(&Ground::new(&settings, store, *clock, Arc::clone(progress)), once).await
+    settings
 }
 
 /// As [`step`], on a ground that is at hand.

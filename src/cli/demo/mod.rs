@@ -14,7 +14,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{CliError, CliResult, Global, digest::write_files, output, progress::Progress};
-use crate::alerts::settings::Delivery;
 use crate::clock::{Clock, Timer};
 use crate::config::{Settings, document::Document};
 use crate::daemon::{self, Ground};
@@ -166,12 +165,7 @@ fn prepare(directory: &Path, vendors: &Simulated) -> Result<Settings, CliError> 
     fs::write(config.join("plan.toml"), include_str!("../../../config/plan.toml"))?;
     // Without the environment: a variable that is meant for the real daemon must not reach the demo.
     let document = Document::load(&config.join("paceline.toml"), None)?;
-    let mut settings = Settings::from_document(&document)?;
-    // Somebody looks on now, and does not want to wait for the team's hours.
-    if settings.alerts.delivery == Delivery::DaemonWaits {
-        settings.alerts.delivery = Delivery::Always;
-    }
-    Ok(settings)
+    Ok(daemon::asked_now(Settings::from_document(&document)?))
 }
 
 fn first_monday() -> Result<Timestamp, CliError> {
