@@ -1,9 +1,10 @@
 //! What a batch of pages changes: pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::partial;
 use crate::domain::record::{ATTRIBUTES, FieldKind, PRESENT};
 use crate::domain::{Fault, Moment, Object, Record};
 use crate::sources::{Gone, Page, Part, Told, Whole};
@@ -33,23 +34,11 @@ impl Batch {
             return;
         }
         for part in &mut self.parts {
-            if part.object == Object::Lead {
-                part.records.retain(|record| forgotten.name_of(&record.id).is_none());
-                part.gone.iter_mut().for_each(|gone| {
-                    let into = gone.into.as_ref().and_then(|into| forgotten.name_of(into));
-                    gone.into = into.or(gone.into.take());
-                });
-                // Who was merged into another counts once; who is deleted still counts.
-                part.gone.retain_mut(|gone| match forgotten.name_of(&gone.id) {
-                    Some(name) => {
-                        gone.id = name;
-                        gone.into.is_some()
-                    }
-                    None => true,
-                });
+            let object = part.object;
+            forget_in(object, &mut part.records, &mut part.gone, forgotten);
+            for part in &mut part.partial {
+                forget_in(object, &mut part.records, &mut part.gone, forgotten);
             }
-            part.records.iter_mut().for_each(|record| forgotten.apply(record));
-            part.firsts.retain(|(record, _)| forgotten.name_of(&record.id).is_none());
         }
         for (_, faults) in &mut self.faults {
             faults.retain(|fault| {
@@ -57,6 +46,30 @@ impl Batch {
             });
         }
     }
+}
+
+fn forget_in(
+    object: Object,
+    records: &mut Vec<Record>,
+    gone: &mut Vec<Gone>,
+    forgotten: &Forgotten,
+) {
+    if object == Object::Lead {
+        records.retain(|record| forgotten.name_of(&record.id).is_none());
+        gone.iter_mut().for_each(|gone| {
+            let into = gone.into.as_ref().and_then(|into| forgotten.name_of(into));
+            gone.into = into.or(gone.into.take());
+        });
+        // Who was merged into another counts once; who is deleted still counts.
+        gone.retain_mut(|gone| match forgotten.name_of(&gone.id) {
+            Some(name) => {
+                gone.id = name;
+                gone.into.is_some()
+            }
+            None => true,
+        });
+    }
+    records.iter_mut().for_each(|record| forgotten.apply(record));
 }
 
 /// The records of one kind; each id is there once, as its last page told it.
@@ -70,12 +83,10 @@ pub struct Merged {
     pub gone: Vec<Gone>,
     /// Parents of which all records are here.
     pub whole: Vec<Whole>,
-    /// Fields of which the records say nothing: they stay as they are stored.
+    /// What is told in parts, in its order: records and ends come of it when what is stored is known.
+    pub partial: Vec<Part>,
+    /// Fields that are nobody's but ours: they stay as they are stored.
     pub kept: Vec<&'static str>,
-    /// Times of records that are known already, told by themselves.
-    pub firsts: Vec<(Record, &'static [&'static str])>,
-    /// Records whose times go on as those of whom they were merged into.
-    pub heirs: Vec<(Gone, &'static [&'static str])>,
     /// Whether the faults of these records are told anew.
     pub rechecked: bool,
 }
@@ -84,18 +95,15 @@ impl Merged {
     /// Nothing of a kind yet.
     pub fn empty(object: Object) -> Merged {
         let (records, gone, whole) = (Vec::new(), Vec::new(), Vec::new());
-        let (kept, firsts, heirs) = (Vec::new(), Vec::new(), Vec::new());
-        Merged { object, records, gone, whole, kept, firsts, heirs, rechecked: false }
+        let (partial, kept) = (Vec::new(), Vec::new());
+        Merged { object, records, gone, whole, partial, kept, rechecked: false }
     }
 
-    /// Fills in what the records do not say, from what is stored, and then the times that are told by themselves:
-    /// of a stored one and a new one the earlier counts. What is told of a record that nobody knows is left out.
+    /// Fills in what the records do not say, from what is stored.
     pub fn complete(&mut self, stored: &Loaded) {
-        for (gone, fields) in std::mem::take(&mut self.heirs) {
-            let (Some((old, _)), Some(into)) = (stored.get(&gone.id), gone.into) else { continue };
-            let mut told = Record::empty(self.object, into);
-            fields.iter().for_each(|field| told.set(field, old.get(field).map(str::to_owned)));
-            self.firsts.push((told, fields));
+        if !self.partial.is_empty() {
+            let parts = std::mem::take(&mut self.partial);
+            (self.records, self.gone) = partial::fold(self.object, parts, stored);
         }
         for record in &mut self.records {
             let Some((old, _)) = stored.get(&record.id) else { continue };
@@ -103,27 +111,21 @@ impl Merged {
                 record.set(field, old.get(field).map(str::to_owned));
             }
         }
-        let places = self.records.iter().enumerate().map(|(place, own)| (own.id.clone(), place));
-        let mut places: HashMap<String, usize> = places.collect();
-        let gone: HashSet<String> = self.gone.iter().map(|gone| gone.id.clone()).collect();
-        for (told, fields) in std::mem::take(&mut self.firsts) {
-            let place = match places.get(&told.id) {
-                Some(place) => *place,
-                None => match stored.get(&told.id) {
-                    Some((old, None)) if !gone.contains(&told.id) => {
-                        self.records.push(old.clone());
-                        places.insert(told.id.clone(), self.records.len() - 1);
-                        self.records.len() - 1
-                    }
-                    _ => continue,
-                },
-            };
-            let record = &mut self.records[place];
-            for field in fields {
-                let first = earlier(record.moment(field), told.moment(field));
-                record.set(field, first.map(|at| at.to_string()));
-            }
-        }
+    }
+
+    /// Every record that is told of, also in part.
+    pub fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+        let parts = self.partial.iter_mut().flat_map(|part| part.records.iter_mut());
+        self.records.iter_mut().chain(parts)
+    }
+
+    /// Ids of which must be known what is stored, so that what is told is complete.
+    pub fn asked(&self) -> impl Iterator<Item = &str> {
+        let parts = self.partial.iter().flat_map(|part| {
+            let ends = part.gone.iter().flat_map(|gone| [Some(&gone.id), gone.into.as_ref()]);
+            part.records.iter().map(|record| &record.id).chain(ends.flatten())
+        });
+        self.records.iter().map(|record| &record.id).chain(parts).map(String::as_str)
     }
 
     /// Every id that is told something about.
@@ -156,25 +158,12 @@ pub fn batch(pages: Vec<Page>) -> Batch {
     batch
 }
 
-/// The earlier of two times. A day counts as its beginning.
-fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
-    let order = |moment: &Moment| moment.order(&TimeZone::UTC);
-    one.into_iter().chain(other).min_by_key(order)
-}
-
 fn merged(mut parts: Vec<Part>) -> Merged {
     let mut merged = Merged::empty(parts[0].object);
-    for part in &mut parts {
-        match part.told {
-            Told::All => {}
-            Told::But(fields) => merged.kept.extend(fields),
-            Told::First(fields) => {
-                let heirs = part.gone.iter().filter(|gone| gone.into.is_some());
-                merged.heirs.extend(heirs.map(|gone| (gone.clone(), fields)));
-                let told = std::mem::take(&mut part.records);
-                merged.firsts.extend(told.into_iter().map(|record| (record, fields)));
-            }
-        }
+    if parts.iter().any(|part| part.told != Told::All) {
+        merged.whole.extend(parts.iter_mut().filter_map(|part| part.whole.take()));
+        merged.partial = parts;
+        return merged;
     }
     let (records, gone) = last_words(&parts);
     let (mut records, mut gone) = (records.into_iter(), gone.into_iter());
@@ -315,48 +304,6 @@ mod tests {
             merged.records.iter().map(|r| (r.id.as_str(), r.get("channel"))).collect();
         assert_eq!(kept, [("1", Some("b")), ("3", Some("c"))]);
         assert_eq!(merged.gone, [Gone::now("2")]);
-    }
-
-    #[test]
-    fn what_a_record_does_not_say_stays_and_of_two_first_times_the_earlier_counts() {
-        let told = |records, told| Part { told, ..Part::of(Object::Lead, records) };
-        let first = |id: &str, at: &str| {
-            let mut record = Record::empty(Object::Lead, id);
-            record.set("mql_at", Some(at.into()));
-            record
-        };
-        let mut known = lead("1", "a");
-        known.set("mql_at", Some("2026-03-01T10:00:00Z".into()));
-        let parts = vec![
-            told(vec![lead("1", "b"), lead("3", "c")], Told::But(&["mql_at"])),
-            told(
-                vec![
-                    first("1", "2026-04-01T10:00:00Z"),
-                    first("2", "2026-04-02T10:00:00Z"),
-                    first("3", "2026-04-04T10:00:00Z"),
-                    first("3", "2026-04-03T10:00:00Z"),
-                    first("nobody", "2026-04-01T10:00:00Z"),
-                ],
-                Told::First(&["mql_at"]),
-            ),
-        ];
-        let mut batch = batch(vec![Page { parts, ..Page::default() }]);
-        let stored = [known, lead("2", "z")].map(|record| (record.id.clone(), (record, None)));
-        let merged = &mut batch.parts[0];
-        merged.complete(&stored.into());
-        let told: Vec<_> = merged
-            .records
-            .iter()
-            .map(|r| (r.id.as_str(), r.get("channel"), r.get("mql_at")))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("1", Some("b"), Some("2026-03-01T10:00:00Z")),
-                ("3", Some("c"), Some("2026-04-03T10:00:00Z")),
-                ("2", Some("z"), Some("2026-04-02T10:00:00Z")),
-            ]
-        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod deltas;
 pub mod merge;
 mod mixer;
+mod partial;
 pub mod people;
 pub mod rollup;
 pub mod units;

@@ -69,7 +69,7 @@ pub async fn hide_addresses(
     people: Option<&People>,
     part: &mut Merged,
 ) -> StoreResult<()> {
-    if part.records.iter().all(|record| record.get(EMAIL_HASH).is_none()) {
+    if part.records_mut().all(|record| record.get(EMAIL_HASH).is_none()) {
         return Ok(());
     }
     let key = match people.filter(|people| people.by_address) {
@@ -85,7 +85,7 @@ pub async fn hide_addresses(
         None => None,
     };
     let key = key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
-    for record in &mut part.records {
+    for record in part.records_mut() {
         let address = record.get(EMAIL_HASH).map(|text| text.trim().to_lowercase());
         let hash = address.filter(|address| address.contains('@')).and_then(|address| {
             let tag = hmac::sign(key.as_ref()?, address.as_bytes());

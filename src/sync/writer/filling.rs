@@ -135,18 +135,10 @@ impl Writer<'_> {
                 part.kept.extend(OURS);
             }
         }
-        let asks = |part: &&mut Merged| {
-            !(part.kept.is_empty() && part.firsts.is_empty() && part.heirs.is_empty())
-        };
+        let asks = |part: &&mut Merged| !(part.kept.is_empty() && part.partial.is_empty());
         for part in batch.parts.iter_mut().filter(asks) {
-            let firsts = part.firsts.iter().map(|(record, _)| record.id.as_str());
-            let heirs = part
-                .heirs
-                .iter()
-                .flat_map(|(gone, _)| gone.into.as_deref().into_iter().chain([gone.id.as_str()]));
-            let ids = part.records.iter().map(|record| record.id.as_str());
-            let ids = ids.chain(firsts).chain(heirs);
-            let ids: Vec<&str> = ids.filter(|id| self.may_be_stored(part.object, id)).collect();
+            let ids = part.asked().filter(|id| self.may_be_stored(part.object, id));
+            let ids: Vec<&str> = ids.collect();
             let stored = write.values(self.source, part.object, &ids).await?;
             part.complete(&stored);
         }
