@@ -24,6 +24,14 @@ const ANALYTICS: &str = "kind = \"ga4\"\nproperty = \"123456789\"\nsince = \"202
 const SEARCH: &str =
     "kind = \"search-console\"\nsite = \"sc-domain:example.com\"\nsince = \"2026-09-01\"\n";
 
+impl std::ops::Deref for Web {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.reading
+    }
+}
+
 impl Web {
     async fn new(keys: &str, faults: &str) -> Web {
         let time = Time::new();
@@ -132,6 +140,27 @@ async fn many_rows_are_read_page_by_page_and_a_first_load_goes_on_where_it_was_c
     let visits = web.visits().await;
     assert_eq!(visits.len(), 120);
     assert_eq!(visits.iter().map(|visit| visit.3).sum::<u64>(), 60 * 61 / 2 + 120);
+}
+
+#[tokio::test]
+async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let faults = "[data]\nsettle_hours = 0\n[limits]\npage_rows = 7\n";
+    for keys in [ANALYTICS, SEARCH] {
+        reading::cut_off_anywhere(async || {
+            let web = Web::new(keys, faults).await;
+            for number in 0..30 {
+                let at = day(9, 20).saturating_add(jiff::Span::new().days(number));
+                for campaign in ["a", "b", "c", "d"] {
+                    web.property().set_sessions(at, "Email", campaign, 1 + number as u32);
+                }
+                let page = "https://www.example.com/";
+                let searched = Searched::new("quarter rack", page, 3, 100, 4.5);
+                web.property().add_searched(at, searched);
+            }
+            web
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,14 @@ struct Marketing {
 const MQL: &str =
     "[source.crm.fields.lead]\nmql_at = { attribute = \"Lead Status\", becomes = \"MQL\" }\n";
 
+impl std::ops::Deref for Marketing {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.reading
+    }
+}
+
 impl Marketing {
     async fn with(faults: &str, instance: Instance, keys: &str) -> Marketing {
         let time = Time::new();
@@ -388,6 +396,12 @@ async fn faults_that_pass_change_nothing() {
             assert_same(&dump(&web.reading.store).await, &expected, &format!("{on} {answer}"));
         }
     }
+}
+
+#[tokio::test]
+async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let keys = format!("touches = true\n{MQL}");
+    reading::cut_off_anywhere(async || Marketing::with("", story().0, &keys).await).await;
 }
 
 #[tokio::test]

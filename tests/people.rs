@@ -4,10 +4,15 @@ mod support;
 
 use paceline::config::Settings;
 use paceline::daemon::sync_source;
-use paceline::domain::{Facts, Lead};
+use paceline::domain::{Facts, Lead, Object, Record};
 use paceline::simulate::Rng;
+use paceline::sources::{
+    Boxed, Complete, Discovered, Gone, Page, Part, Probe, ReadRequest, Source, SourceError,
+};
 use paceline::store::Store;
-use paceline::sync::{Full, rollup};
+use paceline::sync::{Full, people::People, rollup};
+use tokio::sync::mpsc::Sender;
+
 use support::{change_log, clock, rollups, settings_of, write};
 
 const CONFIG: &str = r#"
@@ -146,6 +151,123 @@ async fn whoever_is_forgotten_is_forgotten_in_both_and_still_counts_once() {
     }
     assert_eq!(living(&store.facts().await.unwrap()).len(), 4);
     check_derived(&store, &settings, "after forgetting").await;
+}
+
+#[tokio::test]
+async fn whoever_opted_out_where_only_marketing_knows_has_opted_out() {
+    let config = format!("{CONFIG}opted_out_at = \"out\"\n");
+    let (folder, settings) = settings_of(&config);
+    let marketing = "id,created,mql,channel,crm,mail,out\n1,2026-03-01,,Webinar,C1,,2026-04-02\n";
+    for (name, text) in [("crm.csv", CRM), ("deals.csv", DEALS), ("marketing.csv", marketing)] {
+        write(folder.path(), name, text);
+    }
+    let store = Store::open(&settings.database).await.unwrap();
+    for source in ["crm", "marketing"] {
+        sync(&settings, &store, source, Full::No).await;
+    }
+    let facts = store.facts().await.unwrap();
+    let told: Vec<_> =
+        living(&facts).iter().map(|lead| (lead.key.id.as_str(), lead.opt_in)).collect();
+    assert_eq!(told, [("L1", Some(false)), ("L2", None), ("L3", None)]);
+}
+
+/// A source that tells one page.
+struct Told(Part);
+
+impl Source for Told {
+    fn objects(&self) -> Vec<Object> {
+        vec![Object::Lead]
+    }
+
+    fn provides(&self, _: Object, _: &str) -> bool {
+        true
+    }
+
+    fn read<'a>(
+        &'a self,
+        request: ReadRequest,
+        pages: Sender<Page>,
+    ) -> Boxed<'a, Result<Complete, SourceError>> {
+        Box::pin(async move {
+            let cursor = Some(("all".to_owned(), "told".to_owned()));
+            let page = Page { parts: vec![self.0.clone()], cursor, ..Page::default() };
+            pages.send(page).await.map_err(|_| SourceError::StoreGone)?;
+            Ok(Complete { complete_to: request.started, inventories: Vec::new() })
+        })
+    }
+
+    fn check<'a>(&'a self) -> Boxed<'a, Result<Probe, SourceError>> {
+        Box::pin(async { Err(SourceError::StoreGone) })
+    }
+
+    fn discover<'a>(&'a self) -> Boxed<'a, Result<Discovered, SourceError>> {
+        Box::pin(async { Err(SourceError::StoreGone) })
+    }
+}
+
+/// Leads as (id, what the CRM calls them), and merges as (from, into).
+async fn tell(store: &Store, source: &str, leads: &[(&str, &str)], merges: &[(&str, &str)]) {
+    let record = |(id, crm_id): &(&str, &str)| {
+        let mut record = Record::empty(Object::Lead, *id);
+        record.set("created_at", Some("2026-03-01".into()));
+        record.set("crm_id", (!crm_id.is_empty()).then(|| (*crm_id).to_owned()));
+        record
+    };
+    let gone = merges
+        .iter()
+        .map(|(from, into)| Gone { into: Some((*into).to_owned()), ..Gone::now(*from) })
+        .collect();
+    let part = Part { gone, ..Part::of(Object::Lead, leads.iter().map(record).collect()) };
+    let reports =
+        [("crm", Object::Opportunity), ("crm", Object::Lead), ("marketing", Object::Lead)];
+    let reports = reports.map(|(name, object)| (name.to_owned(), vec![object]));
+    let people = People::among(Some("crm"), false, &reports).unwrap();
+    let clock = clock("2026-05-01T12:00:00Z");
+    let told = paceline::sync::Sync {
+        store,
+        name: source,
+        source: &Told(part),
+        full: Full::No,
+        people: Some(&people),
+        clock: &clock,
+        zone: &jiff::tz::TimeZone::UTC,
+    };
+    paceline::sync::run(&told, &|_| {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_was_merged_more_than_once_is_the_one_that_is_left_whenever_marketing_is_read() {
+    const ALL: [(&str, &str); 3] = [("A", ""), ("B", ""), ("C", "")];
+    // When marketing is read: before, between, after the merges.
+    for when in 0..3 {
+        // And the merges in two syncs, or both in one page.
+        for at_once in [false, true] {
+            let (_folder, settings) = settings_of(CONFIG);
+            let store = Store::open(&settings.database).await.unwrap();
+            let marketing = async |now: usize| {
+                if now == when {
+                    tell(&store, "marketing", &[("M", "A")], &[]).await;
+                }
+            };
+            tell(&store, "crm", &ALL, &[]).await;
+            marketing(0).await;
+            if at_once {
+                tell(&store, "crm", &[], &[("A", "B"), ("B", "C")]).await;
+                marketing(1).await;
+            } else {
+                tell(&store, "crm", &[], &[("A", "B")]).await;
+                marketing(1).await;
+                tell(&store, "crm", &[], &[("B", "C")]).await;
+            }
+            marketing(2).await;
+            let facts = store.facts().await.unwrap();
+            let ids: Vec<&str> = living(&facts).iter().map(|lead| lead.key.id.as_str()).collect();
+            assert_eq!(ids, ["C"], "read at {when}, at once: {at_once}");
+            let others = store.same_person("crm", "C").await.unwrap();
+            assert_eq!(others.len(), 1, "read at {when}, at once: {at_once}");
+            check_derived(&store, &settings, "after the merges").await;
+        }
+    }
 }
 
 /// A row of a file: what may be changed of it at random.

@@ -305,6 +305,13 @@ async fn a_fault_that_passes_changes_nothing() {
 }
 
 #[tokio::test]
+async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let limits = "[limits]\npage_rows = 7\nenforce = false\n";
+    let keys = "rate_limit = \"20/2s\"\n";
+    pipes::cut_off_anywhere(async || Pipes::with(limits, story(), keys).await).await;
+}
+
+#[tokio::test]
 async fn rows_that_come_in_no_order_are_read_all_the_same() {
     let expected = stored("").await;
     let shuffled = "[[fault]]\non = \"any\"\ntimes = 0\nanswer = \"shuffle\"\n";

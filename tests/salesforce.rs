@@ -438,6 +438,12 @@ async fn a_fault_that_passes_changes_nothing() {
 }
 
 #[tokio::test]
+async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let limits = "[limits]\npage_rows = 100\n";
+    org::cut_off_anywhere(async || Company::with(limits, story(), "touches = true\n").await).await;
+}
+
+#[tokio::test]
 async fn a_token_that_ends_again_and_again_costs_a_token_and_nothing_else() {
     let (_, expected) = stored("").await;
     let (company, state) = stored("[auth]\ntoken_requests = 7\n").await;

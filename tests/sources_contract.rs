@@ -329,6 +329,13 @@ async fn deals_without_contacts_and_with_several_have_the_first_contact_or_none(
 }
 
 #[tokio::test]
+async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let limits = "[limits]\nenforce = false\n";
+    let keys = "rate_limit = \"none\"\n";
+    account::cut_off_anywhere(async || Account::with(limits, portal(), keys).await).await;
+}
+
+#[tokio::test]
 async fn a_first_load_goes_on_at_the_page_where_it_was_cut_off() {
     let cut = "[limits]\nenforce = false\n[[fault]]\non = \"list\"\nobject = \"contacts\"\nskip = 30\ntimes = 0\nanswer = \"500\"\n";
     let account = Account::with(cut, generated(5_000, 13), "rate_limit = \"none\"\n").await;

@@ -349,7 +349,7 @@ pub fn open_in(
             Box::new(salesforce::Salesforce::new(name, salesforce.clone(), environment, place))
         }
         Kind::Search(search) => {
-            Box::new(google::search::Search::new(search.clone(), environment, place))
+            Box::new(google::search::Search::new(name, search.clone(), environment, place))
         }
         Kind::Tryton(tryton) => Box::new(tryton::Tryton::new(tryton.clone(), environment, place)),
     }

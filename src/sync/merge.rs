@@ -1,6 +1,6 @@
 //! What a batch of pages changes: pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -165,6 +165,7 @@ fn merged(mut parts: Vec<Part>) -> Merged {
         merged.partial = parts;
         return merged;
     }
+    leave_out_retold(&mut parts);
     let (records, gone) = last_words(&parts);
     let (mut records, mut gone) = (records.into_iter(), gone.into_iter());
     for part in &mut parts {
@@ -176,6 +177,20 @@ fn merged(mut parts: Vec<Part>) -> Merged {
     merged.gone.sort_by(|a, b| a.id.cmp(&b.id));
     merged.records = parts.into_iter().flat_map(|part| part.records).collect();
     merged
+}
+
+/// Leaves out what was told of parents of whom a later page tells all anew.
+fn leave_out_retold(parts: &mut [Part]) {
+    let mut retold: HashMap<&'static str, HashSet<String>> = HashMap::new();
+    for part in parts.iter_mut().rev() {
+        for (field, parents) in &retold {
+            part.records
+                .retain(|record| record.get(field).is_none_or(|own| !parents.contains(own)));
+        }
+        if let Some(whole) = &part.whole {
+            retold.entry(whole.field).or_default().extend(whole.parents.iter().cloned());
+        }
+    }
 }
 
 /// Which records, and which ends of records, are the last word on their id.
@@ -304,6 +319,28 @@ mod tests {
             merged.records.iter().map(|r| (r.id.as_str(), r.get("channel"))).collect();
         assert_eq!(kept, [("1", Some("b")), ("3", Some("c"))]);
         assert_eq!(merged.gone, [Gone::now("2")]);
+    }
+
+    #[test]
+    fn of_a_parent_that_is_told_wholly_twice_the_later_page_counts() {
+        let link = |id: &str, opportunity: &str| {
+            let mut record = Record::empty(Object::ContactRole, id);
+            record.set("opportunity", Some(opportunity.into()));
+            record
+        };
+        let page = |parents: &[&str], records| {
+            let parents = parents.iter().map(|id| (*id).to_owned()).collect();
+            let whole = Some(Whole { field: "opportunity", parents });
+            let part = Part { whole, ..Part::of(Object::ContactRole, records) };
+            Page { parts: vec![part], ..Page::default() }
+        };
+        let batch = batch(vec![
+            page(&["D1", "D2"], vec![link("a", "D1"), link("b", "D1"), link("c", "D2")]),
+            page(&["D1"], vec![link("b", "D1")]),
+        ]);
+        let told: Vec<_> = batch.parts[0].records.iter().map(|own| own.id.as_str()).collect();
+        assert_eq!(told, ["c", "b"]);
+        assert_eq!(batch.parts[0].whole.len(), 2);
     }
 
     #[test]

@@ -155,7 +155,7 @@ async fn of_crm(
     }
     let mut crm = Crm::default();
     crm.load(write, people, others.values()).await?;
-    crm.take(part);
+    crm.take(write, people, part).await?;
     let (mut echo, mut links) = (Echo::new(), Vec::new());
     for (key, mut record) in others {
         let (before, now) = (counted_as(&record, people), crm.whose(&record));
@@ -206,23 +206,32 @@ impl Crm {
     ) -> StoreResult<()> {
         let source = [people.crm.clone()];
         let (ids, hashes) = (values(others.clone(), CRM_ID), values(others, EMAIL_HASH));
-        let mut asked = ids.clone();
-        for _ in 0..MERGES_MAX {
-            let heirs = write.heirs_of_leads(&people.crm, &asked).await?;
-            if heirs.is_empty() {
-                break;
-            }
-            asked = heirs.iter().map(|(_, heir)| heir.clone()).collect();
-            self.gone.extend(heirs.into_iter().map(|(id, heir)| (id, Some(heir))));
-        }
-        let heirs: Vec<String> = self.gone.values().flatten().cloned().collect();
-        let told: Vec<&str> = ids.iter().chain(&heirs).map(String::as_str).collect();
-        self.load_ids(write, people, &told).await?;
+        self.load_with_heirs(write, people, ids.clone()).await?;
         for (field, told) in [(CONTACT, &ids), (EMAIL_HASH, &hashes)] {
             let found = write.leads_called(&source, field, told).await?;
             self.known.extend(found.into_iter().map(|(key, record)| (key.id, record)));
         }
         self.index();
+        Ok(())
+    }
+
+    /// Loads these, and those into whom they were merged, one after the other.
+    async fn load_with_heirs(
+        &mut self,
+        write: &mut Write,
+        people: &People,
+        mut ids: Vec<String>,
+    ) -> StoreResult<()> {
+        for _ in 0..=MERGES_MAX {
+            if ids.is_empty() {
+                break;
+            }
+            let told: Vec<&str> = ids.iter().map(String::as_str).collect();
+            self.load_ids(write, people, &told).await?;
+            let heirs = write.heirs_of_leads(&people.crm, &ids).await?;
+            ids = heirs.iter().map(|(_, heir)| heir.clone()).collect();
+            self.gone.extend(heirs.into_iter().map(|(id, heir)| (id, Some(heir))));
+        }
         Ok(())
     }
 
@@ -240,8 +249,11 @@ impl Crm {
         Ok(())
     }
 
-    /// What a batch says of them is news.
-    fn take(&mut self, part: &Merged) {
+    /// What a batch says of them is news. Whoever took somebody over need not be in it.
+    async fn take(&mut self, write: &mut Write, people: &People, part: &Merged) -> StoreResult<()> {
+        let heirs = part.gone.iter().filter_map(|gone| gone.into.clone()).collect();
+        self.load_with_heirs(write, people, heirs).await?;
+
         for gone in &part.gone {
             self.known.remove(&gone.id);
             self.gone.insert(gone.id.clone(), gone.into.clone());
@@ -251,6 +263,7 @@ impl Crm {
             self.known.insert(record.id.clone(), record.clone());
         }
         self.index();
+        Ok(())
     }
 
     /// Of several with one contact or address it is the one that came first.

@@ -1,4 +1,5 @@
-"""How long a first load from a simulated vendor takes, what it asks for, and how large it gets:
+"""How long a first load from a simulated vendor takes, what it asks for, and how large it gets; then the same of an
+increment of new leads, and the share of the allowed rate that is used:
 
     python3 tests/studies/loads.py target/release/paceline salesforce 1000000
 
@@ -8,10 +9,12 @@ once a minute, as the vendor asks: most of such a run is waiting.
 The figures are for docs/PERFORMANCE.md. Everything listens on loopback only and ends with this script.
 """
 
+import http.client
 import json
 import pathlib
 import re
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -30,8 +33,10 @@ LIMITS = "[limits]\nenforce = false\n" + {"salesforce": "daily = 100000000\n", "
 NOUN = "rows" if VENDOR == "ga4" else "leads"
 # How far back is read, where that is configured.
 DAYS = 25 if VENDOR == "marketo" else 760
-# Requests a second; fewer than the vendor allows, so that the run is bound by it and short.
-RATE = 20
+# Leads of an increment.
+NEW = 5_000
+# Requests in seconds: what the vendor allows where it names a rate, else one that binds.
+RATE = {"pipedrive": (20, 2), "hubspot": (190, 10)}.get(VENDOR, (20, 1))
 
 
 def content(count):
@@ -63,6 +68,59 @@ class Simulator:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(30)
+
+
+class Writer:
+    """Creates leads by the vendor's own API."""
+
+    def __init__(self, url):
+        self.connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        self.headers = {"content-type": "application/json", "x-api-token": "any", "authorization": "Bearer any"}
+        if VENDOR == "salesforce":
+            form = "grant_type=client_credentials&client_id=key&client_secret=secret"
+            kind = {"content-type": "application/x-www-form-urlencoded"}
+            token = self.ask("POST", "/services/oauth2/token", form, kind)["access_token"]
+            self.headers["authorization"] = f"Bearer {token}"
+        elif VENDOR == "marketo":
+            path = "/identity/oauth/token?grant_type=client_credentials&client_id=key&client_secret=secret"
+            self.headers["authorization"] = f"Bearer {self.ask('GET', path, None, {})['access_token']}"
+
+    def ask(self, method, path, body, headers):
+        self.connection.request(method, path, body, headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f"{method} {path}: {answer.status} {text[:300]}")
+        return json.loads(text)
+
+    def post(self, path, body):
+        return self.ask("POST", path, json.dumps(body), self.headers)
+
+    def create(self, count):
+        if VENDOR == "salesforce":
+            for at in range(count):
+                self.post("/services/data/v66.0/sobjects/Lead",
+                          {"LastName": f"New {at}", "Company": "New", "LeadSource": "Web"})
+        elif VENDOR == "pipedrive":
+            for at in range(count):
+                self.post("/api/v1/leads", {"title": f"New {at}", "organization_id": 1})
+        elif VENDOR == "hubspot":
+            for _ in range(0, count, 100):
+                rows = [{"properties": {"lifecyclestage": "lead"}} for _ in range(100)]
+                self.post("/crm/v3/objects/contacts/batch/create", {"inputs": rows})
+        elif VENDOR == "marketo":
+            for begin in range(0, count, 250):
+                rows = [{"email": f"new{begin + at}@example.com", "leadSource": "Web"} for at in range(250)]
+                told = self.post("/rest/v1/leads.json",
+                                 {"action": "createOnly", "lookupField": "email", "input": rows})
+                if not told["success"]:
+                    raise SystemExit(str(told)[:300])
+
+
+def leads(folder):
+    """How many leads are stored."""
+    database = sqlite3.connect(folder / "paceline.db")
+    return database.execute("SELECT count(*) FROM lead").fetchone()[0]
 
 
 def configure(name, url, rate):
@@ -101,13 +159,21 @@ with Simulator(COUNT) as simulator:
           f"{requests or 'uncounted'} requests, {peak_mib:.0f} MiB at most", flush=True)
     seconds, requests = sync(folder)
     print(f"a sync when nothing changed: {seconds:.2f} s, {requests or 'uncounted'} requests", flush=True)
+    if VENDOR != "ga4":
+        Writer(simulator.url).create(NEW)
+        # Some vendors are read up to some seconds ago.
+        time.sleep(5)
+        seconds, requests = sync(folder)
+        print(f"{NEW:,} new {NOUN}: {seconds:.2f} s, {NEW / seconds:,.0f} records a second, {requests} requests, "
+              f"{leads(folder) - COUNT:,} of them stored", flush=True)
 
 if VENDOR in ("ga4", "marketo"):
     # A day's report is one question, and an export is waited for: the rate does not bind them.
     raise SystemExit(0)
 
 with Simulator(40_000) as simulator:
-    folder = configure("paced", simulator.url, f"{RATE}/1s")
+    count, secs = RATE
+    folder = configure("paced", simulator.url, f"{count}/{secs}s")
     seconds, requests = sync(folder)
-    print(f"40,000 {NOUN} at {RATE} requests a second: {requests} in {seconds:.1f} s, "
-          f"{requests / seconds / RATE:.0%} of what is allowed", flush=True)
+    print(f"40,000 {NOUN} at {count} requests in {secs} s: {requests} in {seconds:.1f} s, "
+          f"{requests / seconds / count * secs:.0%} of what is allowed", flush=True)

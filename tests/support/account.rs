@@ -11,9 +11,9 @@ use paceline::simulate::hubspot::{Faults, Object, Portal, Simulator};
 #[path = "reading.rs"]
 mod reading;
 use super::support;
-#[allow(unused_imports, reason = "each test file uses its own part of it")]
-pub use reading::START;
 use reading::{Reading, Time};
+#[allow(unused_imports, reason = "each test file uses its own part of it")]
+pub use reading::{START, cut_off_anywhere};
 
 /// The account, the source that reads it, and where its records go.
 pub struct Account {

@@ -3,18 +3,24 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use paceline::clock::{Clock, Timer};
 use paceline::config::Settings;
-use paceline::domain::Facts;
-use paceline::sources::{self, Source, http::Environment};
+use paceline::domain::{Facts, Object};
+use paceline::sources::{
+    self, Boxed, Complete, Discovered, Page, Probe, ReadRequest, Source, SourceError,
+    http::Environment,
+};
 use paceline::store::Store;
 use paceline::sync::{self, Full, SyncReport};
 use tempfile::TempDir;
+use tokio::sync::mpsc::{Sender, channel};
 
-use super::support::{instant, settings_of};
+use super::support::{self, instant, settings_of};
 
 /// When every account begins.
 pub const START: &str = "2026-11-02T09:00:00Z";
@@ -52,6 +58,7 @@ pub struct Reading {
     pub store: Store,
     pub environment: Environment,
     time: Time,
+    address: String,
 }
 
 impl Reading {
@@ -67,7 +74,8 @@ impl Reading {
             ca_file: None,
             shared_pacing: false,
         };
-        Reading { folder, settings, store, environment, time }
+        let address = toml.split('"').find(|text| text.starts_with("http://")).unwrap().to_owned();
+        Reading { folder, settings, store, environment, time, address }
     }
 
     /// The account's time.
@@ -90,18 +98,38 @@ impl Reading {
 
     /// A sync.
     pub async fn try_sync(&self, full: Full) -> Result<SyncReport, String> {
-        let source = self.source();
+        self.run(self.source().as_ref(), full).await
+    }
+
+    async fn run(&self, source: &dyn Source, full: Full) -> Result<SyncReport, String> {
         let clock = Clock::Fixed(self.now());
         let sync = sync::Sync {
             store: &self.store,
             name: "crm",
-            source: source.as_ref(),
+            source,
             full,
             people: None,
             clock: &clock,
             zone: &self.settings.company.zone,
         };
         sync::run(&sync, &|_| {}).await.map_err(|error| error.to_string())
+    }
+
+    /// A sync that is cut off when its source has sent so many pages, which reach the store all at once. Gives how
+    /// many there were.
+    pub async fn cut_off(&self, pages: usize) -> usize {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let cut = Cut { source: self.source(), pages, sent: Arc::clone(&sent) };
+        let ended = self.run(&cut, Full::No).await;
+        assert_eq!(ended.is_ok(), sent.load(SeqCst) < pages, "{ended:?}");
+        sent.load(SeqCst)
+    }
+
+    /// Everything that is stored, and what is worked out of it; addresses of simulators are one.
+    pub async fn state(&self) -> Vec<String> {
+        let mut state = support::dump(&self.store).await;
+        state.extend(support::rollups(&self.store).await);
+        state.iter().map(|line| line.replace(&self.address, "BASE")).collect()
     }
 
     /// A sync that reads everything.
@@ -125,5 +153,80 @@ impl Reading {
         let leads = facts.leads.values().filter(|lead| lead.deleted_at.is_none());
         let deals = facts.opportunities.values().filter(|deal| deal.deleted_at.is_none());
         (leads.map(|l| l.key.id.clone()).collect(), deals.map(|d| d.key.id.clone()).collect())
+    }
+}
+
+/// Cuts first loads off at as many as twenty places, one load each, and lets each go on: every store ends as that of
+/// a load that was left alone.
+pub async fn cut_off_anywhere<O: Deref<Target = Reading>>(open: impl AsyncFn() -> O) {
+    const PLACES: usize = 20;
+    let left_alone = open().await;
+    left_alone.sync().await;
+    let expected = left_alone.state().await;
+    let at_once = open().await;
+    let pages = at_once.cut_off(usize::MAX).await;
+    support::assert_same(&at_once.state().await, &expected, "all in one batch");
+    assert!(pages > 1, "nothing to be cut off");
+    let step = pages.div_ceil(PLACES);
+    for place in (1..=pages).step_by(step) {
+        let own = open().await;
+        own.cut_off(place).await;
+        own.sync().await;
+        let what = format!("cut off after page {place} of {pages}");
+        support::assert_same(&own.state().await, &expected, &what);
+    }
+}
+
+/// A source that dies after some pages. It holds them back until then, so that they reach the store together.
+struct Cut {
+    source: Box<dyn Source>,
+    pages: usize,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Source for Cut {
+    fn objects(&self) -> Vec<Object> {
+        self.source.objects()
+    }
+
+    fn provides(&self, object: Object, field: &str) -> bool {
+        self.source.provides(object, field)
+    }
+
+    fn read<'a>(
+        &'a self,
+        request: ReadRequest,
+        pages: Sender<Page>,
+    ) -> Boxed<'a, Result<Complete, SourceError>> {
+        Box::pin(async move {
+            let (sender, mut receiver) = channel(1);
+            let gather = async move {
+                let mut held = Vec::new();
+                while held.len() < self.pages {
+                    let Some(page) = receiver.recv().await else { break };
+                    held.push(page);
+                }
+                held
+            };
+            let (ended, held) = tokio::join!(self.source.read(request, sender), gather);
+            self.sent.store(held.len(), SeqCst);
+            let is_whole = held.len() < self.pages;
+            for page in held {
+                pages.send(page).await.map_err(|_| SourceError::StoreGone)?;
+            }
+            if is_whole { ended } else { Err(SourceError::StoreGone) }
+        })
+    }
+
+    fn conversion_hides_leads(&self) -> bool {
+        self.source.conversion_hides_leads()
+    }
+
+    fn check<'a>(&'a self) -> Boxed<'a, Result<Probe, SourceError>> {
+        self.source.check()
+    }
+
+    fn discover<'a>(&'a self) -> Boxed<'a, Result<Discovered, SourceError>> {
+        self.source.discover()
     }
 }

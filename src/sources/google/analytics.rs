@@ -7,9 +7,9 @@
 use jiff::{SignedDuration, Span, civil::Date, tz::TimeZone};
 use tokio::sync::mpsc::Sender;
 
-use super::api;
 use super::cursor::{Cursor, each_day, pieces};
 use super::report::{Dimensions, ROWS_MAX, Report, question};
+use super::{api, tell_requests};
 use crate::config::google::Analytics as Settings;
 use crate::domain::{Fault, Object};
 use crate::sources::http::{Api, Environment, Request};
@@ -117,8 +117,20 @@ impl Analytics {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let api = self.api()?;
+        let before = api.requests();
+        let result = self.pass(&api, request, &pages).await;
+        tell_requests(&self.name, &api, before);
+        result
+    }
+
+    async fn pass(
+        &self,
+        api: &Api,
+        request: &ReadRequest,
+        pages: &Sender<Page>,
+    ) -> Result<Complete, SourceError> {
         let utc_day = TimeZone::UTC.to_datetime(request.started).date();
-        let zone = self.ask(&api, (utc_day, utc_day), 0, 1).await?.time_zone();
+        let zone = self.ask(api, (utc_day, utc_day), 0, 1).await?.time_zone();
         let today = zone.to_datetime(request.started).date();
         // The running day is not over, and would be read many times.
         let yesterday = today.saturating_sub(Span::new().days(1));
@@ -129,7 +141,7 @@ impl Analytics {
         let days = cursor.days(first, yesterday, DAYS_AGAIN, request.full);
         let todo = days.map(|(from, to)| pieces(from, to, DAYS_MAX)).unwrap_or_default();
         for piece in todo {
-            self.read_piece(&api, piece, &mut cursor, &pages).await?;
+            self.read_piece(api, piece, &mut cursor, pages).await?;
         }
         let settled = request.started.checked_sub(SETTLED_AFTER).unwrap_or(request.started);
         let day = zone.to_datetime(settled).date().to_zoned(zone);

@@ -62,6 +62,12 @@ fn api(
     Api::new(&account.base_url, Box::new(Google), auth, (rate, None), environment, place)
 }
 
+/// Says how many requests a pass took.
+fn tell_requests(name: &str, api: &Api, before: u64) {
+    let requests = api.requests() - before;
+    tracing::info!(source = name, requests, "source {name}: {requests} requests were sent");
+}
+
 /// Google.
 struct Google;
 

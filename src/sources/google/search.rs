@@ -8,8 +8,8 @@ use jiff::{Span, civil::Date, tz};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
-use super::api;
 use super::cursor::{Cursor, each_day, pieces};
+use super::{api, tell_requests};
 use crate::config::google::Search as Settings;
 use crate::domain::{Object, Record};
 use crate::sources::http::{Api, Environment, Request};
@@ -38,6 +38,7 @@ const ROWS_MAX: usize = 25_000;
 /// A site in Search Console.
 #[derive(Clone)]
 pub struct Search {
+    name: String,
     settings: Settings,
     environment: Environment,
     place: String,
@@ -53,8 +54,9 @@ struct Row {
 
 impl Search {
     /// A source of this site.
-    pub fn new(settings: Settings, environment: &Environment, place: &str) -> Search {
-        Search { settings, environment: environment.clone(), place: place.to_owned() }
+    pub fn new(name: &str, settings: Settings, environment: &Environment, place: &str) -> Search {
+        let (name, place, environment) = (name.to_owned(), place.to_owned(), environment.clone());
+        Search { name, settings, environment, place }
     }
 
     fn api(&self) -> Result<Api, SourceError> {
@@ -119,8 +121,20 @@ impl Search {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let api = self.api()?;
+        let before = api.requests();
+        let result = self.pass(&api, request, &pages).await;
+        tell_requests(&self.name, &api, before);
+        result
+    }
+
+    async fn pass(
+        &self,
+        api: &Api,
+        request: &ReadRequest,
+        pages: &Sender<Page>,
+    ) -> Result<Complete, SourceError> {
         let today = zone().to_datetime(request.started).date();
-        let last = self.final_day(&api, today).await?;
+        let last = self.final_day(api, today).await?;
         let mut cursor = Cursor::parse(request.cursors.get(RANKINGS));
         let kept = today.saturating_sub(Span::new().months(MONTHS_BACK));
         let first = self.settings.since.or(cursor.from).unwrap_or(kept).max(kept);
@@ -129,7 +143,7 @@ impl Search {
         let days_max = if self.settings.keywords.is_empty() { 1 } else { DAYS_MAX };
         let todo = days.map(|(from, to)| pieces(from, to, days_max)).unwrap_or_default();
         for piece in todo {
-            let records = self.records(&api, piece).await?;
+            let records = self.records(api, piece).await?;
             cursor.advance(piece.0, piece.1);
             let parents = each_day(piece.0, piece.1).iter().map(Date::to_string).collect();
             let whole = Some(Whole { field: "at", parents });

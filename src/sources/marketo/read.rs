@@ -230,8 +230,10 @@ impl Pass<'_> {
         let from = zone.to_datetime(self.from).date();
         // What became of those before that day was never read, so a first time of theirs would be a wrong one.
         records.retain(|own| own.moment("created_at").is_none_or(|at| at.date(zone) >= from));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.extend(records.iter().map(|record| id_hash(&record.id)));
+        if self.request.full {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.extend(records.iter().map(|record| id_hash(&record.id)));
+        }
         let told = match self.mapper.tells_history() && !anew {
             true => Told::But(FROM_HISTORY),
             false => Told::All,
