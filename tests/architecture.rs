@@ -131,6 +131,10 @@ fn data_flows_one_way() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What such a file of a source's folder holds is worked out, not asked for.
+const VENDORS_PURE_FILES: [&str; 5] =
+    ["/cursor.rs", "/map.rs", "/report.rs", "/soql.rs", "/wire.rs"];
+
 #[test]
 fn the_core_knows_no_time_no_network_no_database_and_no_log() {
     let pure: Vec<&str> = CORE.into_iter().chain(["schedule"]).collect();
@@ -139,22 +143,9 @@ fn the_core_knows_no_time_no_network_no_database_and_no_log() {
         "src/sync/units.rs",
         "src/sync/deltas.rs",
         "src/sync/mixer.rs",
-        "src/sources/google/cursor.rs",
-        "src/sources/google/report.rs",
         "src/sources/history.rs",
-        "src/sources/marketo/cursor.rs",
         "src/sources/marketo/file.rs",
-        "src/sources/marketo/map.rs",
-        "src/sources/marketo/wire.rs",
         "src/sources/window.rs",
-        "src/sources/hubspot/map.rs",
-        "src/sources/hubspot/cursor.rs",
-        "src/sources/pipedrive/cursor.rs",
-        "src/sources/pipedrive/map.rs",
-        "src/sources/salesforce/cursor.rs",
-        "src/sources/salesforce/map.rs",
-        "src/sources/salesforce/soql.rs",
-        "src/sources/tryton/map.rs",
         "src/outbox/policy.rs",
     ];
     let banned = [
@@ -163,7 +154,9 @@ fn the_core_knows_no_time_no_network_no_database_and_no_log() {
     ];
     let mut wrong = Vec::new();
     for (file, text) in sources() {
-        if !pure.contains(&room(&file)) && !pure_files.contains(&file.as_str()) {
+        let of_a_vendor = file.starts_with("src/sources/")
+            && VENDORS_PURE_FILES.iter().any(|name| file.ends_with(name));
+        if !pure.contains(&room(&file)) && !pure_files.contains(&file.as_str()) && !of_a_vendor {
             continue;
         }
         for line in code(&text).lines().filter(|line| !line.trim_start().starts_with("//")) {

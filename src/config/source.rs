@@ -21,8 +21,8 @@ use crate::domain::{
 };
 
 /// The kinds of source that this version has.
-pub const KINDS: [&str; 8] =
-    ["csv", "ga4", "hubspot", "marketo", "pipedrive", "salesforce", "search-console", "tryton"];
+pub const KINDS: &[&str] =
+    &["csv", "ga4", "hubspot", "marketo", "pipedrive", "salesforce", "search-console", "tryton"];
 
 /// Seconds between two syncs.
 const EVERY_SECS: i64 = 600;
@@ -145,7 +145,11 @@ impl Source {
             Kind::HubSpot(own) => (&mut own.fields, "email"),
             Kind::Marketo(own) => (&mut own.fields, "email"),
             Kind::Salesforce(own) => (&mut own.fields, "Email"),
-            _ => return,
+            Kind::Analytics(_)
+            | Kind::Csv(_)
+            | Kind::Pipedrive(_)
+            | Kind::Search(_)
+            | Kind::Tryton(_) => return,
         };
         let field = (Object::Lead, EMAIL_HASH.to_owned());
         fields.entry(field).or_insert_with(|| name.to_owned());

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Record;
+
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -19,4 +21,19 @@ pub struct Fault {
     pub detail: String,
     /// The line in the file, or 0.
     pub line: i64,
+}
+
+impl Fault {
+    /// A fault of a record that `origin`, a vendor or a query, tells of.
+    pub fn of(source: &str, origin: &str, record: &Record, kind: &str, detail: String) -> Fault {
+        Fault {
+            source: source.into(),
+            origin: origin.into(),
+            object: record.object.name().into(),
+            record: record.id.clone(),
+            kind: kind.into(),
+            detail,
+            line: 0,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Where records come from. A source fetches and maps; it never stores.
 //!
-//! A new vendor is one file here and one line in [`open`].
+//! A new vendor is one file here and one line in [`open_in`].
 
 pub mod csv;
 pub mod google;

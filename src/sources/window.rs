@@ -93,7 +93,7 @@ impl Window {
     /// for the same question.
     ///
     /// # Errors
-    /// When the rows of a whole range came unsorted.
+    /// When the rows of a whole range came unsorted, or those of an instant have ids that cannot be gone on from.
     pub fn accept(&mut self, rows: &[Row], more: bool) -> Result<Vec<usize>, Disorder> {
         let from_ms = self.read_to_ms();
         // Search rounds times, so it may give rows from just outside of what was asked for.
@@ -106,24 +106,32 @@ impl Window {
         let newest_ms = fresh.iter().map(|index| rows[*index].at_ms).max();
         self.newest_ms = self.newest_ms.max(newest_ms);
         match self.ask {
-            Ask::At { at_ms, after_id } => self.drained(at_ms, after_id, rows, more),
+            Ask::At { at_ms, after_id } => self.drained(at_ms, after_id, rows, more)?,
             Ask::Since { .. } if !more => self.finished = true,
             Ask::Since { offset, .. } => self.advance(from_ms, offset, rows)?,
         }
         Ok(fresh)
     }
 
-    fn drained(&mut self, at_ms: i64, after_id: Option<u64>, rows: &[Row], more: bool) {
+    fn drained(
+        &mut self,
+        at_ms: i64,
+        after_id: Option<u64>,
+        rows: &[Row],
+        more: bool,
+    ) -> Result<(), Disorder> {
         let last = rows.iter().filter_map(|row| row.id.parse().ok()).max();
         self.seen.extend(rows.iter().cloned());
         self.ask = match (more, last.filter(|last| Some(*last) > after_id)) {
             (true, Some(last)) => Ask::At { at_ms, after_id: Some(last) },
+            (true, None) if !rows.is_empty() => return Err(Disorder),
             _ => {
                 self.seen.clear();
                 Ask::Since { from_ms: at_ms + 1, until_ms: self.until_ms, offset: 0 }
             }
         };
         self.finished = self.until_ms.is_some_and(|until_ms| until_ms < self.read_to_ms());
+        Ok(())
     }
 
     fn advance(&mut self, from_ms: i64, offset: usize, rows: &[Row]) -> Result<(), Disorder> {
@@ -162,6 +170,15 @@ mod tests {
     use super::*;
 
     const PAGE: usize = 5;
+
+    #[test]
+    fn ids_that_are_no_numbers_are_refused_where_an_instant_is_drained_by_them() {
+        let mut window = Window::new(10, None, 1_000);
+        let row = |name: &str| Row { id: format!("lead_{name}"), at_ms: 10 };
+        assert_eq!(window.accept(&[row("a"), row("b")], true), Ok(vec![0, 1]));
+        assert_eq!(window.next(), Some(Ask::At { at_ms: 10, after_id: None }));
+        assert_eq!(window.accept(&[row("a"), row("b")], true), Err(Disorder));
+    }
 
     /// A vendor's search: rows from a time on, sorted, cut into pages.
     fn answer(table: &BTreeMap<u64, i64>, ask: &Ask) -> (Vec<Row>, bool) {

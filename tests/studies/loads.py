@@ -35,8 +35,10 @@ NOUN = "rows" if VENDOR == "ga4" else "leads"
 DAYS = 25 if VENDOR == "marketo" else 760
 # Leads of an increment.
 NEW = 5_000
+# Leads of a load that the rate binds.
+PACED = 100_000
 # Requests in seconds: what the vendor allows where it names a rate, else one that binds.
-RATE = {"pipedrive": (20, 2), "hubspot": (190, 10)}.get(VENDOR, (20, 1))
+RATE = {"pipedrive": (20, 2), "hubspot": (190, 10)}.get(VENDOR, (5, 1))
 
 
 def content(count):
@@ -171,9 +173,11 @@ if VENDOR in ("ga4", "marketo"):
     # A day's report is one question, and an export is waited for: the rate does not bind them.
     raise SystemExit(0)
 
-with Simulator(40_000) as simulator:
+with Simulator(PACED) as simulator:
     count, secs = RATE
     folder = configure("paced", simulator.url, f"{count}/{secs}s")
     seconds, requests = sync(folder)
-    print(f"40,000 {NOUN} at {count} requests in {secs} s: {requests} in {seconds:.1f} s, "
-          f"{requests / seconds / count * secs:.0%} of what is allowed", flush=True)
+    # The least time that the limit allows: the first requests of each window may go at once.
+    least = (requests - 1) // count * secs
+    print(f"{PACED:,} {NOUN} at {count} requests in {secs} s: {requests} in {seconds:.1f} s, {least} s at least: "
+          f"{least / seconds:.0%} of what is allowed", flush=True)

@@ -176,15 +176,7 @@ impl Mapper {
     }
 
     fn fault(&self, record: &Record, kind: &str, detail: String) -> Fault {
-        Fault {
-            source: self.source.clone(),
-            origin: "hubspot".into(),
-            object: record.object.name().into(),
-            record: record.id.clone(),
-            kind: kind.into(),
-            detail,
-            line: 0,
-        }
+        Fault::of(&self.source, "hubspot", record, kind, detail)
     }
 }
 

@@ -96,15 +96,10 @@ impl Mapper {
             let told = text(item, name).unwrap_or_default();
             match value::of_kind(&told, *kind, moment) {
                 Ok(value) => record.set(field, value),
-                Err((kind, detail)) => faults.push(Fault {
-                    source: self.source.clone(),
-                    origin: "leads".into(),
-                    object: Object::Lead.name().into(),
-                    record: record.id.clone(),
-                    kind: kind.into(),
-                    detail: format!("{name}: {detail}"),
-                    line: 0,
-                }),
+                Err((kind, detail)) => {
+                    let detail = format!("{name}: {detail}");
+                    faults.push(Fault::of(&self.source, "leads", &record, kind, detail));
+                }
             }
         }
         if self.name(CRM_ID).is_none() {

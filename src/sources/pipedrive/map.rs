@@ -171,15 +171,7 @@ impl Mapper {
 
     /// Something that is wrong with a record.
     pub fn fault(&self, record: &Record, kind: &str, detail: String) -> Fault {
-        Fault {
-            source: self.source.clone(),
-            origin: "pipedrive".into(),
-            object: record.object.name().into(),
-            record: record.id.clone(),
-            kind: kind.into(),
-            detail,
-            line: 0,
-        }
+        Fault::of(&self.source, "pipedrive", record, kind, detail)
     }
 
     /// What somebody did, if it is done and about somebody we know.

@@ -159,15 +159,7 @@ impl Mapper {
     }
 
     fn fault(&self, record: &Record, kind: &str, detail: String) -> Fault {
-        Fault {
-            source: self.source.clone(),
-            origin: "salesforce".into(),
-            object: record.object.name().into(),
-            record: record.id.clone(),
-            kind: kind.into(),
-            detail,
-            line: 0,
-        }
+        Fault::of(&self.source, "salesforce", record, kind, detail)
     }
 
     /// What somebody did by a task, if it is done and about somebody we know. `ListEmail` is a mailing.
