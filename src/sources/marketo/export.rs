@@ -14,7 +14,7 @@ use crate::domain::Object;
 use crate::sources::{Page, Part, SourceError};
 
 /// Rows of one page for the store: so many times as many as pages may be ahead are held in memory.
-const ROWS_PER_PAGE: usize = 200;
+const ROWS_PER_PAGE: usize = 100;
 /// How often a job whose file is not to be had is made anew.
 const JOBS_MAX: usize = 3;
 

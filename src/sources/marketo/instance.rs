@@ -18,8 +18,8 @@ pub const BATCH_ROWS: usize = 300;
 const PROGRAM_ROWS: usize = 200;
 /// Pages of one feed or list; more is an answer that never ends.
 pub const PAGES_MAX: usize = 200_000;
-/// Bytes of a file that are asked for at once.
-const PIECE_BYTES: u64 = 1 << 20;
+/// Bytes of a file that are asked for at once: the rows of one piece are in memory together.
+const PIECE_BYTES: u64 = 1 << 18;
 /// "The status is updated at most every sixty seconds", and looks at it in one run: three hours.
 const LOOK_MS: i64 = 60_000;
 const LOOKS_MAX: usize = 180;
