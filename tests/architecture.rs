@@ -143,6 +143,7 @@ fn the_core_knows_no_time_no_network_no_database_and_no_log() {
         "src/sync/units.rs",
         "src/sync/deltas.rs",
         "src/sync/mixer.rs",
+        "src/sync/partial.rs",
         "src/sources/history.rs",
         "src/sources/marketo/file.rs",
         "src/sources/window.rs",

@@ -253,7 +253,6 @@ impl Crm {
     async fn take(&mut self, write: &mut Write, people: &People, part: &Merged) -> StoreResult<()> {
         let heirs = part.gone.iter().filter_map(|gone| gone.into.clone()).collect();
         self.load_with_heirs(write, people, heirs).await?;
-
         for gone in &part.gone {
             self.known.remove(&gone.id);
             self.gone.insert(gone.id.clone(), gone.into.clone());

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::cursor::{Cursor, each_day, pieces};
 use super::report::{Dimensions, ROWS_MAX, Report, question};
-use super::{api, tell_requests};
+use super::{api, counted};
 use crate::config::google::Analytics as Settings;
 use crate::domain::{Fault, Object};
 use crate::sources::http::{Api, Environment, Request};
@@ -117,10 +117,7 @@ impl Analytics {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let api = self.api()?;
-        let before = api.requests();
-        let result = self.pass(&api, request, &pages).await;
-        tell_requests(&self.name, &api, before);
-        result
+        counted(&self.name, &api, self.pass(&api, request, &pages)).await
     }
 
     async fn pass(

@@ -11,11 +11,11 @@ pub mod search;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use super::SourceError;
 use super::http::{
     Answer, Api, Auth, Environment, Grant, Meaning, Proof, Rate, Vendor, WAIT_MS_MAX,
     retry_after_ms,
 };
+use super::{Complete, SourceError};
 use crate::config::google::Account;
 use crate::config::secret::Secret;
 
@@ -62,10 +62,17 @@ fn api(
     Api::new(&account.base_url, Box::new(Google), auth, (rate, None), environment, place)
 }
 
-/// Says how many requests a pass took.
-fn tell_requests(name: &str, api: &Api, before: u64) {
+/// A pass; the log says how many requests it took.
+async fn counted(
+    name: &str,
+    api: &Api,
+    pass: impl Future<Output = Result<Complete, SourceError>>,
+) -> Result<Complete, SourceError> {
+    let before = api.requests();
+    let result = pass.await;
     let requests = api.requests() - before;
     tracing::info!(source = name, requests, "source {name}: {requests} requests were sent");
+    result
 }
 
 /// Google.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
 use super::cursor::{Cursor, each_day, pieces};
-use super::{api, tell_requests};
+use super::{api, counted};
 use crate::config::google::Search as Settings;
 use crate::domain::{Object, Record};
 use crate::sources::http::{Api, Environment, Request};
@@ -121,10 +121,7 @@ impl Search {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let api = self.api()?;
-        let before = api.requests();
-        let result = self.pass(&api, request, &pages).await;
-        tell_requests(&self.name, &api, before);
-        result
+        counted(&self.name, &api, self.pass(&api, request, &pages)).await
     }
 
     async fn pass(
