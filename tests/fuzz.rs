@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 
 use paceline::clock::{Clock, Timer};
 use paceline::config::{Settings, document::Document, plan_file};
-use paceline::sources::{self, http::Environment};
+use paceline::sources::{
+    self,
+    http::{Environment, Pacers},
+};
 use paceline::store::Store;
 use paceline::sync::{self, Full};
 use support::{instant, settings_of, write};
@@ -264,7 +267,7 @@ async fn a_vendor_that_answers_anything_ends_the_sync_with_a_word() {
         request_timeout: Duration::from_secs(2),
         body_bytes_max: 1 << 20,
         ca_file: None,
-        shared_pacing: false,
+        pacers: Pacers::default(),
     };
     let zone = &settings.company.zone;
     let clock = Clock::Fixed(instant(NOW));

@@ -347,6 +347,29 @@ async fn a_fault_that_stays_ends_the_run_as_incomplete_and_names_what_to_mend() 
     }
 }
 
+/// Without its change log a deal would have today's stage and owner from its creation on.
+#[tokio::test]
+async fn a_change_log_that_is_not_to_be_had_is_an_error_and_no_deal_that_never_changed() {
+    for (answer, said) in
+        [("404", "change log"), ("410", "switched this off"), ("403", "change log")]
+    {
+        let fault = format!("[[fault]]\non = \"changelog\"\ntimes = 0\nanswer = \"{answer}\"\n");
+        let pipes = Pipes::with(&fault, story(), "").await;
+        let error = pipes.try_sync(Full::No).await.unwrap_err();
+        assert!(error.contains(said) && error.contains("mend:"), "{answer}: {error}");
+        assert_eq!(pipes.complete_to().await, None, "{answer}");
+        let error = pipes.source().check().await.unwrap_err().to_string();
+        assert!(error.contains(said), "{answer}: {error}");
+        pipes.simulator.set_faults(Faults::none());
+        pipes.pass(25 * 60);
+        pipes.sync().await;
+        let other = Pipes::with("", story(), "").await;
+        other.pass(25 * 60);
+        other.sync().await;
+        assert_same(&pipes.state().await, &other.state().await, answer);
+    }
+}
+
 #[tokio::test]
 async fn leads_that_share_a_second_and_more_than_a_page_are_all_read() {
     let pipes = Pipes::new("[limits]\npage_rows = 10\n").await;

@@ -6,7 +6,7 @@ mod org;
 mod support;
 
 use jiff::{Timestamp, ToSpan};
-use org::{Company, leads};
+use org::{Company, Log, leads};
 use paceline::domain::Facts;
 use paceline::simulate::salesforce::{Faults, Org};
 use paceline::sync::Full;
@@ -214,7 +214,7 @@ async fn what_is_deleted_merged_or_archived_is_known_for_what_it_is() {
     assert_eq!(company.living().await, (vec![ids[0].clone(), ids[3].clone()], Vec::new()));
     let facts = company.facts().await;
     let merged = facts.leads.values().find(|lead| lead.key.id == ids[1]).unwrap();
-    assert_eq!(merged.deleted_at, Some(now));
+    assert_eq!(merged.deleted_at.map(|at| at.as_second()), Some(now.as_second()));
     // Undeleted, it is back.
     company.pass(10);
     let now = company.now();
@@ -304,6 +304,28 @@ async fn a_locator_that_is_lost_and_a_range_that_takes_too_long_lose_nothing() {
         company.simulator.set_faults(Faults::from_toml(&faults).unwrap());
         company.sync().await;
         assert_eq!(company.living().await.0, ids, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_list_that_takes_too_long_is_read_in_parts_that_do_not() {
+    // The newest row is asked for first, then the count, then the list.
+    for (skip, times) in [(1, 1), (2, 1), (2, 4), (1, 3)] {
+        let company = Company::new("").await;
+        let ids = { leads(&mut company.org(), 1_500, instant(BEGUN)) };
+        let slow = |skip: u64| {
+            format!(
+                "[limits]\npage_rows = 200\n[[fault]]\non = \"query_all\"\nobject = \"Lead\"\nskip = {skip}\n\
+                 times = {times}\nanswer = \"timeout\"\n"
+            )
+        };
+        company.simulator.set_faults(Faults::from_toml(&slow(skip)).unwrap());
+        company.sync().await;
+        assert_eq!(company.living().await.0, ids, "{skip} {times}: a first load");
+        company.simulator.set_faults(Faults::from_toml(&slow(0)).unwrap());
+        company.pass(25 * 60);
+        company.try_sync(Full::Checked).await.unwrap();
+        assert_eq!(company.living().await.0, ids, "{times}: everything once more");
     }
 }
 
@@ -583,7 +605,9 @@ async fn currencies_fields_and_histories_that_are_hidden_are_told_by_check_and_b
         org.hide_object("Event");
         org.hide_object("OpportunityFieldHistory");
     }
+    let log = Log::begin();
     company.sync().await;
+    let told = log.take();
     let facts = company.facts().await;
     assert_eq!(facts.opportunities.values().next().unwrap().currency, None);
     assert_eq!(
@@ -600,7 +624,12 @@ async fn currencies_fields_and_histories_that_are_hidden_are_told_by_check_and_b
         "[source.crm.fields.lead]",
     ] {
         assert!(warnings.contains(said), "{said}: {warnings}");
+        assert!(told.contains(said), "{said}: {told}");
     }
+    company.sync().await;
+    assert!(!log.take().contains("may not see"), "it is said once a day");
+    company.try_sync(Full::Checked).await.unwrap();
+    assert!(log.take().contains("may not see Event: meetings count as no touch"));
     company.org().set_multicurrency(true);
     let id = deal(&company, &[("CurrencyIsoCode", json!("EUR"))]);
     company.pass(25 * 60);
@@ -626,6 +655,41 @@ async fn a_stage_that_was_deleted_is_a_fault_and_a_version_that_is_switched_off_
     company.sync().await;
     let faults = company.store.faults().await.unwrap();
     assert!(faults.iter().any(|f| f.kind == "unknown_stage" && f.record == id), "{faults:?}");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_spoken_and_opportunities_that_are_hidden_are_no_empty_company() {
+    let company = Company::with("", story(), "api_version = \"21.0\"\n").await;
+    let error = company.try_sync(Full::No).await.unwrap_err();
+    assert!(error.contains("21.0") && error.contains("api_version = "), "{error}");
+    assert_eq!(company.complete_to().await, None);
+    let company = Company::with("", story(), "").await;
+    company.org().hide_object("Opportunity");
+    let error = company.try_sync(Full::No).await.unwrap_err();
+    assert!(error.contains("may not see Opportunity") && error.contains("permission"), "{error}");
+    assert_eq!(company.complete_to().await, None);
+}
+
+#[tokio::test]
+async fn a_version_that_is_switched_off_in_mid_life_is_named_and_nothing_is_lost() {
+    let company = Company::with("", story(), "").await;
+    company.sync().await;
+    let (before, complete) = (dump(&company.store).await, company.complete_to().await);
+    for on in ["describe", "query", "query_all"] {
+        let fault = format!("[[fault]]\non = \"{on}\"\ntimes = 0\nanswer = \"410\"\n");
+        company.simulator.set_faults(Faults::from_toml(&fault).unwrap());
+        company.pass(10);
+        for full in [Full::No, Full::Checked] {
+            if on == "describe" && full == Full::No {
+                continue;
+            }
+            let error = company.try_sync(full).await.unwrap_err();
+            assert!(error.contains("UNSUPPORTED_API_VERSION"), "{on}: {error}");
+            assert!(error.contains("set `api_version`"), "{on}: {error}");
+        }
+    }
+    assert_same(&dump(&company.store).await, &before, "410");
+    assert_eq!(company.complete_to().await, complete);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::api::{RateLimit, base_url, rate_limit};
+use super::api::{RateLimit, base_url, daily_share, rate_limit};
 use super::reader::Reader;
 use super::secret::Secret;
 
@@ -41,6 +41,8 @@ pub struct Analytics {
     pub property: String,
     /// The first day that is read.
     pub since: Option<Date>,
+    /// The share of a day's tokens that is used at most; other tools live from them too.
+    pub daily_share: f64,
     /// The dimension that is taken as the channel.
     pub channel: String,
     /// The dimension that is taken as the campaign.
@@ -71,7 +73,7 @@ pub fn read_analytics(table: &Reader<'_>) -> Option<Analytics> {
         whole.then(|| number.to_owned())
     });
     let property = table.required("property", "property = \"123456789\"", property);
-    let since = since(table);
+    let (since, daily_share) = (since(table), daily_share(table));
     let dimension = |key| {
         table.parsed(
             key,
@@ -84,7 +86,8 @@ pub fn read_analytics(table: &Reader<'_>) -> Option<Analytics> {
     };
     let channel = dimension("channel").unwrap_or_else(|| "sessionDefaultChannelGroup".into());
     let campaign = dimension("campaign").unwrap_or_else(|| "sessionCampaignName".into());
-    Some(Analytics { account: account?, property: property?, since, channel, campaign })
+    let (account, property) = (account?, property?);
+    Some(Analytics { account, property, since, daily_share, channel, campaign })
 }
 
 /// Reads the keys of a Search Console source.

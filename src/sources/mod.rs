@@ -212,7 +212,10 @@ pub enum SourceError {
         message: String,
     },
     /// What was asked for does not exist at the vendor.
-    #[error("{0}: there is no such thing at the vendor")]
+    #[error(
+        "{0}: the vendor has no such thing (HTTP 404)\n    mend: look whether `base_url` is right; where this \
+         worked before, the vendor has switched it off, and a newer paceline asks otherwise"
+    )]
     NotThere(String),
     /// Nobody takes the pages any more.
     #[error("the store stopped taking records")]

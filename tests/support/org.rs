@@ -13,7 +13,7 @@ use serde_json::Value;
 mod reading;
 use super::support;
 #[allow(unused_imports, reason = "each test file uses its own part of it")]
-pub use reading::cut_off_anywhere;
+pub use reading::{Log, cut_off_anywhere};
 use reading::{Reading, Time};
 
 /// The company, the source that reads it, and where its records go.

@@ -13,7 +13,7 @@ use paceline::config::Settings;
 use paceline::domain::{Facts, Object};
 use paceline::sources::{
     self, Boxed, Complete, Discovered, Page, Probe, ReadRequest, Source, SourceError,
-    http::Environment,
+    http::{Environment, Pacers},
 };
 use paceline::store::Store;
 use paceline::sync::{self, Full, SyncReport};
@@ -21,6 +21,41 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::{Sender, channel};
 
 use super::support::{self, instant, settings_of};
+
+/// What is written to the log by this thread, from now on.
+pub struct Log {
+    written: Arc<Mutex<Vec<u8>>>,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+#[derive(Clone)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Begins.
+    pub fn begin() -> Log {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let to = Written(Arc::clone(&written));
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone());
+        Log { written, _guard: tracing::subscriber::set_default(log.finish()) }
+    }
+
+    /// What was written since this was asked last.
+    pub fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.written.lock().unwrap())).unwrap()
+    }
+}
 
 /// When every account begins.
 pub const START: &str = "2026-11-02T09:00:00Z";
@@ -72,7 +107,7 @@ impl Reading {
             request_timeout: std::time::Duration::from_millis(1_500),
             body_bytes_max: 4 << 20,
             ca_file: None,
-            shared_pacing: false,
+            pacers: Pacers::default(),
         };
         let address = toml.split('"').find(|text| text.starts_with("http://")).unwrap().to_owned();
         Reading { folder, settings, store, environment, time, address }

@@ -20,7 +20,7 @@ use crate::daemon::{self, Ground};
 use crate::digest::Week;
 use crate::evaluate::{Snapshot, digesting};
 use crate::simulate::Company;
-use crate::sources::http::Environment;
+use crate::sources::http::{Environment, Pacers};
 use crate::store::Store;
 use crate::web::{self, Web};
 pub use stack::hubspot_configuration;
@@ -77,7 +77,7 @@ pub async fn run(global: &Global, args: &Args) -> CliResult {
         ground.environment = Environment {
             timer: Timer::skipping(),
             clock,
-            shared_pacing: false,
+            pacers: Pacers::default(),
             ..Environment::default()
         };
         let step = daemon::step_on(&ground, true).await?;

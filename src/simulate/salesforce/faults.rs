@@ -59,7 +59,7 @@ pub(super) enum FaultKind {
     FailedJob,
 }
 
-const STATUSES: [u16; 11] = [400, 401, 403, 404, 406, 420, 429, 500, 502, 503, 504];
+const STATUSES: [u16; 12] = [400, 401, 403, 404, 406, 410, 420, 429, 500, 502, 503, 504];
 
 const KINDS: [(&str, FaultKind); 15] = [
     ("html", FaultKind::Html),

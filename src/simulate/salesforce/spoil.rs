@@ -23,6 +23,7 @@ fn of_status(status: u16, oauth: bool) -> Answer {
             error(403, "API_DISABLED_FOR_ORG", message)
         }
         404 => not_found(),
+        410 => error(410, "UNSUPPORTED_API_VERSION", "This version is not supported any more."),
         429 => error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests."),
         500 => error(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."),
         503 => error(503, "SERVER_UNAVAILABLE", "The server is too busy. Please try again later."),

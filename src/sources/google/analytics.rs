@@ -12,7 +12,7 @@ use super::report::{Dimensions, ROWS_MAX, Report, question};
 use super::{api, counted};
 use crate::config::google::Analytics as Settings;
 use crate::domain::{Fault, Object};
-use crate::sources::http::{Api, Environment, Request};
+use crate::sources::http::{Api, Environment, Quota, Request, Share};
 use crate::sources::{
     Boxed, Complete, Discovered, Page, Part, Probe, ReadRequest, Source, SourceError, Whole,
     count_values, in_background,
@@ -78,7 +78,8 @@ impl Analytics {
     ) -> Result<Report, SourceError> {
         let path = format!("/v1beta/properties/{}:runReport", self.settings.property);
         let body = question(&self.dimensions(), from, to, offset, limit);
-        let request = Request::post("read sessions", path, &body);
+        // Its answer tells what it cost.
+        let request = Request { cost: 0, ..Request::post("read sessions", path, &body) };
         match api.read_answer(&request, |answer| Report::parse(&answer.body)).await {
             Err(SourceError::NotThere(_)) => Err(SourceError::At {
                 place: self.place.clone(),
@@ -86,6 +87,14 @@ impl Analytics {
                 mend: "set `property` to the number that Analytics shows under Property details"
                     .into(),
             }),
+            Ok(report) => {
+                if let Some(tokens) = report.tokens {
+                    // What a day allows is not told: it is the most that was seen to be there.
+                    let daily = (tokens.used + tokens.left).max(api.daily().unwrap_or(0));
+                    api.told(tokens.used, Quota { daily: Some(daily), ..Quota::default() });
+                }
+                Ok(report)
+            }
             other => other,
         }
     }
@@ -117,14 +126,20 @@ impl Analytics {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let api = self.api()?;
-        counted(&self.name, &api, self.pass(&api, request, &pages)).await
+        let share = Share::begin(&api, self.settings.daily_share, request, None);
+        let pass = self.pass(&api, request, (&pages, &share));
+        let result = counted(&self.name, &api, pass).await;
+        let cursor = Some(share.cursor(&api));
+        // Counted also where the pass failed: what was sent was sent.
+        let _ = pages.send(Page { cursor, ..Page::default() }).await;
+        result
     }
 
     async fn pass(
         &self,
         api: &Api,
         request: &ReadRequest,
-        pages: &Sender<Page>,
+        to: (&Sender<Page>, &Share),
     ) -> Result<Complete, SourceError> {
         let utc_day = TimeZone::UTC.to_datetime(request.started).date();
         let zone = self.ask(api, (utc_day, utc_day), 0, 1).await?.time_zone();
@@ -138,7 +153,7 @@ impl Analytics {
         let days = cursor.days(first, yesterday, DAYS_AGAIN, request.full);
         let todo = days.map(|(from, to)| pieces(from, to, DAYS_MAX)).unwrap_or_default();
         for piece in todo {
-            self.read_piece(api, piece, &mut cursor, pages).await?;
+            self.read_piece(api, piece, &mut cursor, to).await?;
         }
         let settled = request.started.checked_sub(SETTLED_AFTER).unwrap_or(request.started);
         let day = zone.to_datetime(settled).date().to_zoned(zone);
@@ -152,14 +167,18 @@ impl Analytics {
         api: &Api,
         (from, to): (Date, Date),
         cursor: &mut Cursor,
-        pages: &Sender<Page>,
+        (pages, share): (&Sender<Page>, &Share),
     ) -> Result<(), SourceError> {
         match self.report(api, (from, to)).await? {
-            Some(report) => self.send((from, to), &report, cursor, pages).await,
+            Some(report) => {
+                let page = self.page((from, to), &report, cursor);
+                share.send(api, pages, page).await
+            }
             None => {
                 for day in each_day(from, to) {
                     if let Some(report) = self.report(api, (day, day)).await? {
-                        self.send((day, day), &report, cursor, pages).await?;
+                        let page = self.page((day, day), &report, cursor);
+                        share.send(api, pages, page).await?;
                     }
                 }
                 Ok(())
@@ -167,21 +186,15 @@ impl Analytics {
         }
     }
 
-    async fn send(
-        &self,
-        (from, to): (Date, Date),
-        report: &Report,
-        cursor: &mut Cursor,
-        pages: &Sender<Page>,
-    ) -> Result<(), SourceError> {
-        let (records, faults) = report.visits(&self.name);
+    fn page(&self, (from, to): (Date, Date), report: &Report, cursor: &mut Cursor) -> Page {
+        let days = each_day(from, to);
+        let (records, faults) = report.visits(&self.name, &days);
         cursor.advance(from, to);
-        let parents = each_day(from, to).iter().map(Date::to_string).collect();
+        let parents = days.iter().map(Date::to_string).collect();
         let whole = Some(Whole { field: "at", parents });
         let part = Part { whole, ..Part::of(Object::Visit, records) };
         let cursor = Some((VISITS.to_owned(), cursor.text()));
-        let page = Page { parts: vec![part], faults, rechecked: true, cursor, ..Page::default() };
-        pages.send(page).await.map_err(|_| SourceError::StoreGone)
+        Page { parts: vec![part], faults, rechecked: true, cursor, ..Page::default() }
     }
 
     async fn latest(&self, api: &Api) -> Result<Report, SourceError> {
@@ -226,7 +239,7 @@ impl Analytics {
     async fn discover_all(&self) -> Result<Discovered, SourceError> {
         let report = self.latest(&self.api()?).await?;
         let mut found = Discovered::new();
-        let (records, _): (_, Vec<Fault>) = report.visits(&self.name);
+        let (records, _): (_, Vec<Fault>) = report.visits(&self.name, &[]);
         for record in &records {
             count_values(&mut found, record, |field| ["channel", "campaign"].contains(&field));
         }

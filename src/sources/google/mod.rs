@@ -93,16 +93,15 @@ impl Vendor for Google {
             429 if !error.is_spent() => again(why),
             403 | 429 if error.is_spent() => Meaning::Later { why },
             403 => Meaning::Refused { why, mend: error.mend().into() },
-            404 => Meaning::Gone,
-            200..=299 | 408 | 500..=599 => again(why),
-            300..=399 => Meaning::Refused {
-                why: format!("HTTP {} sends us elsewhere, and we do not follow", answer.status),
-                mend: "set `base_url` to the API's own address".into(),
+            200..=299 => again(why),
+            // What the API knows and does not have is told as JSON; an address that it does not know is a page.
+            404 if error.status.is_empty() => Meaning::Refused {
+                why: format!("{why}: this address is not known"),
+                mend: "look whether `base_url` is right; where this worked before, this version of the API was \
+                       switched off: install a newer paceline"
+                    .into(),
             },
-            _ => Meaning::Refused {
-                why,
-                mend: "look at the message; `paceline check` asks one small question".into(),
-            },
+            _ => answer.usual_meaning(why, "the API's own address"),
         }
     }
 

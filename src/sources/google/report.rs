@@ -1,6 +1,6 @@
 //! A report of the Data API: what is asked and what its rows mean: pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -55,6 +55,19 @@ pub struct Report {
     pub quality: Quality,
     /// The property's time zone.
     pub zone: Option<String>,
+    /// Why it is empty, where that is told.
+    pub empty_reason: Option<String>,
+    /// What it cost of the day's tokens.
+    pub tokens: Option<Tokens>,
+}
+
+/// The tokens of a day, of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// What this answer cost.
+    pub used: u64,
+    /// What is left to everybody.
+    pub left: u64,
 }
 
 /// What the API says about the figures of a report.
@@ -102,6 +115,14 @@ impl Report {
             sampled: metadata["samplingMetadatas"].as_array().is_some_and(|all| !all.is_empty()),
         };
         report.zone = metadata["timeZone"].as_str().map(str::to_owned);
+        let plain = |reason: &str| reason.chars().filter(|c| !c.is_control()).take(80).collect();
+        report.empty_reason = metadata["emptyReason"].as_str().map(plain);
+        let tokens = &value["propertyQuota"]["tokensPerDay"];
+        // What is zero is left out.
+        let count = |name: &str| tokens[name].as_u64().unwrap_or(0);
+        report.tokens = tokens
+            .is_object()
+            .then(|| Tokens { used: count("consumed"), left: count("remaining") });
         Ok(report)
     }
 
@@ -138,62 +159,87 @@ impl Report {
         zone.unwrap_or(TimeZone::UTC)
     }
 
-    /// Visits as records, and what is to be known about their figures as faults of the first record of each day:
-    /// these go when the day is read again and told whole.
-    pub fn visits(&self, source: &str) -> (Vec<Record>, Vec<Fault>) {
+    /// Visits of these days as records, and what is to be known about their figures as faults of the first record of
+    /// each day: these go when the day is read again and told whole. A day of which nothing is told though there
+    /// may be something is a record of no visits, so that it can be known.
+    pub fn visits(&self, source: &str, days: &[Date]) -> (Vec<Record>, Vec<Fault>) {
         let (mut records, mut faults) = (Vec::new(), Vec::new());
+        let mut note = |record: &Record, (kind, detail): (&str, String)| {
+            faults.push(Fault {
+                source: source.to_owned(),
+                origin: "sessions by day".into(),
+                object: Object::Visit.name().into(),
+                record: record.id.clone(),
+                kind: kind.into(),
+                detail,
+                line: 0,
+            });
+        };
         let mut last_day = None;
         for ((day, channel, campaign), count) in &self.sessions {
-            let id = format!("{day}|{channel}|{campaign}");
-            let mut note = |kind: &str, detail: String| {
-                faults.push(Fault {
-                    source: source.to_owned(),
-                    origin: "sessions by day".into(),
-                    object: Object::Visit.name().into(),
-                    record: id.clone(),
-                    kind: kind.into(),
-                    detail,
-                    line: 0,
-                });
-            };
+            let record = visit(*day, channel, campaign, *count);
             if last_day != Some(*day) {
                 last_day = Some(*day);
-                self.quality.notes(*day).into_iter().for_each(|(kind, detail)| note(kind, detail));
+                self.notes(*day).into_iter().for_each(|own| note(&record, own));
             }
-            if channel == OTHER || campaign == OTHER {
-                note(
-                    "other_row",
-                    format!(
-                        "{count} visits of {day} are in `(other)`: Google had no room for their channel or \
-                         campaign"
-                    ),
+            if is_other(channel, campaign) {
+                let detail = format!(
+                    "{count} visits of {day} are in `(other)`: Google had no room for their channel or \
+                     campaign"
                 );
+                note(&record, ("other_row", detail));
             }
-            let mut record = Record::empty(Object::Visit, id);
-            record.set("at", Some(day.to_string()));
-            record.set("count", Some(count.to_string()));
-            record.set("channel", Some(channel.clone()).filter(|text| !text.is_empty()));
-            record.set("campaign", Some(campaign.clone()).filter(|text| !text.is_empty()));
+            records.push(record);
+        }
+        let told: BTreeSet<Date> = self.sessions.keys().map(|(day, ..)| *day).collect();
+        for day in days.iter().filter(|day| !told.contains(day)) {
+            let Some(why) = self.withheld() else { break };
+            let record = visit(*day, "", "", 0);
+            note(&record, ("thresholded", format!("no visits of {day} are told: {why}")));
             records.push(record);
         }
         (records, faults)
     }
-}
 
-impl Quality {
-    /// What is to be known, in words.
-    fn notes(self, day: Date) -> Vec<(&'static str, String)> {
+    /// Why there may be visits where none are told.
+    fn withheld(&self) -> Option<String> {
+        let thresholds = || "Google's thresholds withhold those of few people".to_owned();
+        let reason = self.empty_reason.as_ref().map(|reason| format!("Google says {reason}"));
+        reason.or_else(|| self.quality.thresholded.then(thresholds))
+    }
+
+    /// What is to be known of a day's figures, in words.
+    fn notes(&self, day: Date) -> Vec<(&'static str, String)> {
         let mut notes = Vec::new();
-        if self.thresholded {
+        if self.quality.thresholded {
             let detail =
                 format!("visits of few people on {day} are withheld by Google's thresholds");
             notes.push(("thresholded", detail));
         }
-        if self.sampled {
+        let shown = |(_, channel, campaign): &(Date, String, String)| is_other(channel, campaign);
+        if self.quality.has_other && !self.sessions.keys().any(shown) {
+            let detail = format!("Google had no room for all campaigns of {day}");
+            notes.push(("other_row", detail));
+        }
+        if self.quality.sampled {
             notes.push(("sampled", format!("visits of {day} are worked out from a sample")));
         }
         notes
     }
+}
+
+fn is_other(channel: &str, campaign: &str) -> bool {
+    channel == OTHER || campaign == OTHER
+}
+
+fn visit(day: Date, channel: &str, campaign: &str, count: u64) -> Record {
+    let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let mut record = Record::empty(Object::Visit, format!("{day}|{channel}|{campaign}"));
+    record.set("at", Some(day.to_string()));
+    record.set("count", Some(count.to_string()));
+    record.set("channel", filled(channel));
+    record.set("campaign", filled(campaign));
+    record
 }
 
 #[cfg(test)]
@@ -221,7 +267,7 @@ mod tests {
         ]);
         let report =
             parsed(rows, json!({"timeZone": "America/New_York", "subjectToThresholding": true}));
-        let (records, faults) = report.visits("web");
+        let (records, faults) = report.visits("web", &[]);
         let told: Vec<_> =
             records.iter().map(|r| (r.get("channel"), r.get("campaign"), r.get("count"))).collect();
         assert_eq!(
@@ -241,6 +287,25 @@ mod tests {
             ]
         );
         assert_eq!(report.time_zone().iana_name(), Some("America/New_York"));
+    }
+
+    #[test]
+    fn a_day_that_is_withheld_wholly_is_not_a_day_without_visits() {
+        let days = [date(2026, 11, 20), date(2026, 11, 21)];
+        let rows = json!([row("20261120", "Direct", "", "40")]);
+        let (records, faults) = parsed(rows.clone(), json!({})).visits("web", &days);
+        assert_eq!((records.len(), faults.len()), (1, 0), "without a word there were none");
+        let thresholded = parsed(rows.clone(), json!({"subjectToThresholding": true}));
+        let (records, faults) = thresholded.visits("web", &days);
+        assert_eq!(records[1].get("count"), Some("0"));
+        assert_eq!((faults[1].record.as_str(), faults.len()), ("2026-11-21||", 2));
+        assert!(faults[1].detail.contains("no visits of 2026-11-21 are told"), "{faults:?}");
+        let empty = json!({"emptyReason": "DATA_IS_BEING_PROCESSED"});
+        let (_, faults) = parsed(json!([]), empty).visits("web", &days);
+        assert_eq!(faults.len(), 2);
+        assert!(faults[0].detail.contains("DATA_IS_BEING_PROCESSED"), "{faults:?}");
+        let (_, faults) = parsed(rows, json!({"dataLossFromOtherRow": true})).visits("web", &days);
+        assert_eq!(faults[0].kind, "other_row", "a row `(other)` that is not shown");
     }
 
     #[test]

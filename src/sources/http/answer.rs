@@ -3,7 +3,7 @@
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
-use super::{Quota, TRIES_MAX};
+use super::{Quota, TRIES_MAX, WAIT_MS_MAX};
 use crate::net;
 
 /// Characters of an answer's text that a message may show.
@@ -30,6 +30,31 @@ impl Answer {
             self.body.len(),
             kind.unwrap_or("no stated type")
         )
+    }
+
+    /// What its status means where the vendor says nothing else; `address` is what `base_url` is to be.
+    pub fn usual_meaning(&self, why: String, address: &str) -> Meaning {
+        match self.status {
+            200..=299 => Meaning::Usable,
+            404 => Meaning::Gone,
+            408 | 429 | 500..=599 => {
+                let wait_ms = retry_after_ms(&self.headers).filter(|ms| *ms <= WAIT_MS_MAX);
+                Meaning::Again { wait_ms, why }
+            }
+            410 => Meaning::Refused {
+                why: format!("{why}: the vendor has switched this off"),
+                mend: "install a newer paceline, which asks otherwise".into(),
+            },
+            300..=399 => Meaning::Refused {
+                why: format!("HTTP {} sends us elsewhere, and we do not follow", self.status),
+                mend: format!("set `base_url` to {address}"),
+            },
+            _ => Meaning::Refused {
+                why,
+                mend: "look at the message; `paceline check` asks for each kind of record once"
+                    .into(),
+            },
+        }
     }
 
     /// The vendor's own words in a field of a JSON object, short and without control characters.

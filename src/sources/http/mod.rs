@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::Client;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RANGE};
 use serde::de::DeserializeOwned;
@@ -25,8 +26,8 @@ pub use answer::{Answer, Meaning, Vendor, retry_after_ms};
 use answer::{Trouble, read_body};
 use grant::Refusal;
 pub use grant::{Grant, Proof};
-pub use pacer::{DaySpent, Lane, Pacer, Quota, Rate};
-pub use spent::{SPENT, Spent};
+pub use pacer::{DaySpent, Lane, Pacer, Pacers, Quota, Rate};
+pub use spent::{SPENT, Share, Spent};
 
 /// Tries of one request before the run gives up, where the vendor says nothing else.
 pub const TRIES_MAX: u32 = 6;
@@ -57,8 +58,8 @@ pub struct Environment {
     pub body_bytes_max: usize,
     /// Authorities that are trusted beside the machine's.
     pub ca_file: Option<PathBuf>,
-    /// Whether the pacing is shared with the other sources of the same account in this process.
-    pub shared_pacing: bool,
+    /// The pacing that is shared with the other sources of the same account.
+    pub pacers: Pacers,
 }
 
 impl Default for Environment {
@@ -69,7 +70,7 @@ impl Default for Environment {
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 32 * 1024 * 1024,
             ca_file: None,
-            shared_pacing: true,
+            pacers: Pacers::of_process(),
         }
     }
 }
@@ -170,22 +171,13 @@ impl Api {
                 SourceError::At { place: place.to_owned(), message, mend }
             })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        let pacer = if environment.shared_pacing {
-            let whose = match &auth {
-                Auth::Bearer(secret) | Auth::Header(_, secret) => {
-                    secret.reveal().unwrap_or_default()
-                }
-                Auth::Grant(grant) => grant.client_id.reveal().unwrap_or_default(),
-                Auth::Session => String::new(),
-            };
-            Pacer::shared(
-                super::id_hash(&format!("{base_url} {whose} {rates:?}")),
-                rates.0,
-                rates.1,
-            )
-        } else {
-            Arc::new(Pacer::new(rates.0, rates.1, environment.timer.clone()))
+        let whose = match &auth {
+            Auth::Bearer(secret) | Auth::Header(_, secret) => secret.reveal().unwrap_or_default(),
+            Auth::Grant(grant) => grant.client_id.reveal().unwrap_or_default(),
+            Auth::Session => String::new(),
         };
+        let account = super::id_hash(&format!("{base_url} {whose} {rates:?}"));
+        let pacer = environment.pacers.of(account, rates, &environment.timer);
         Ok(Api {
             client,
             base_url,
@@ -209,9 +201,25 @@ impl Api {
         self.pacer.spent()
     }
 
+    /// What of it no run has noted yet.
+    fn unnoted(&self) -> u64 {
+        self.pacer.unnoted()
+    }
+
     /// Of a day's budget at most this share is used, what other runs used included.
     pub fn share(&self, share: f64, spent: &Spent) {
         self.pacer.share(share, spent.of_day(), spent.daily);
+    }
+
+    /// An answer told what it cost, or what a day allows.
+    pub fn told(&self, cost: u64, quota: Quota) {
+        self.pacer.spend(cost);
+        self.pacer.learn(quota);
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.environment.clock.now()
     }
 
     /// What a day allows everybody together, as far as an answer told.
@@ -289,7 +297,7 @@ impl Api {
                         let message = format!("{}: {why}", request.operation);
                         return Err(SourceError::At { place: self.place.clone(), message, mend });
                     }
-                    Meaning::Gone => return Err(SourceError::NotThere(request.operation.clone())),
+                    Meaning::Gone => return Err(self.not_there(request)),
                 },
                 Err(Trouble::NoSecret(why)) => return Err(self.no_secret(request, &why)),
                 Err(Trouble::DaySpent) => return Err(self.later(request, DAY_SPENT)),
@@ -399,6 +407,10 @@ impl Api {
             message: format!("{}: {why}", request.operation),
             mend: format!("put a valid secret where `{key}` points to"),
         }
+    }
+
+    fn not_there(&self, request: &Request) -> SourceError {
+        SourceError::NotThere(format!("{}: {}", self.place, request.operation))
     }
 
     fn no_secret(&self, request: &Request, why: &str) -> SourceError {

@@ -24,12 +24,10 @@ impl Vendor for HubSpotVendor {
             None => format!("HTTP {}", answer.status),
         };
         match answer.status {
-            200..=299 => Meaning::Usable,
             401 => Meaning::Unauthorised { why: "the token was refused (HTTP 401)".into() },
             // A malformed token was seen to give 530 instead of 401.
             530 => Meaning::Unauthorised { why: "the token was refused (HTTP 530)".into() },
             403 => forbidden(answer),
-            404 => Meaning::Gone,
             423 => Meaning::Again { wait_ms: Some(LOCKED_WAIT_MS), why: words() },
             429 => limited(answer),
             477 => match retry_after_ms(&answer.headers) {
@@ -38,18 +36,7 @@ impl Vendor for HubSpotVendor {
                 },
                 wait_ms => Meaning::Again { wait_ms, why: "the account is being moved".into() },
             },
-            408 | 500..=529 | 531..=599 => {
-                let wait_ms = retry_after_ms(&answer.headers).filter(|ms| *ms <= WAIT_MS_MAX);
-                Meaning::Again { wait_ms, why: words() }
-            }
-            300..=399 => Meaning::Refused {
-                why: format!("HTTP {} sends us elsewhere, and we do not follow", answer.status),
-                mend: "set `base_url` to the API's own address".into(),
-            },
-            _ => Meaning::Refused {
-                why: words(),
-                mend: "look at the message; `paceline check` asks each kind of record once".into(),
-            },
+            _ => answer.usual_meaning(words(), "the API's own address"),
         }
     }
 

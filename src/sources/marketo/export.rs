@@ -213,6 +213,7 @@ impl Pass<'_> {
             if what.goes_on() && job.offset < bytes {
                 self.note(what, export, Page::default()).await?;
             }
+            self.note_shares().await?;
         }
         if told.is_some_and(|told| told != job.rows) {
             // The next run makes the job anew, and does not end at the same place.

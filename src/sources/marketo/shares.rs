@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sources::ReadRequest;
-use crate::sources::http::{Api, SPENT, Spent};
+use crate::sources::http::{Api, Share, Spent};
 
 /// "50,000 calls a day" and "500 MB a day", of the whole instance.
 pub const DAILY_CALLS: u64 = 50_000;
@@ -13,8 +13,7 @@ const EXPORTED: &str = "exported bytes";
 
 /// What is used of the day's calls and bytes of exports.
 pub struct Shares {
-    calls: Spent,
-    calls_before: u64,
+    calls: Share,
     exported: Spent,
     bytes_max: u64,
     bytes: AtomicU64,
@@ -23,13 +22,11 @@ pub struct Shares {
 impl Shares {
     /// What was used before this run; the API is told its part.
     pub fn new(request: &ReadRequest, share: f64, api: &Api) -> Shares {
-        let mut calls = Spent::parse(request.cursors.get(SPENT), request.started);
-        calls.daily = Some(DAILY_CALLS);
-        let exported = Spent::parse(request.cursors.get(EXPORTED), request.started);
-        api.share(share, &calls);
+        let calls = Share::begin(api, share, request, Some(DAILY_CALLS));
+        let exported = Spent::parse(request.cursors.get(EXPORTED), api.now());
         let bytes_max = (DAILY_EXPORT_BYTES as f64 * share) as u64;
         let bytes_max = bytes_max.saturating_sub(exported.of_day());
-        Shares { calls, calls_before: api.spent(), exported, bytes_max, bytes: AtomicU64::new(0) }
+        Shares { calls, exported, bytes_max, bytes: AtomicU64::new(0) }
     }
 
     /// Bytes of an export were read.
@@ -44,7 +41,7 @@ impl Shares {
 
     /// How many calls this run has made.
     pub fn calls(&self, api: &Api) -> u64 {
-        api.spent() - self.calls_before
+        self.calls.used(api)
     }
 
     /// Whether another export may be begun.
@@ -54,9 +51,8 @@ impl Shares {
 
     /// What is to be remembered.
     pub fn cursors(&self, api: &Api) -> [(String, String); 2] {
-        [
-            (SPENT.to_owned(), self.calls.clone().with(self.calls(api), Some(DAILY_CALLS))),
-            (EXPORTED.to_owned(), self.exported.clone().with(self.bytes(), None)),
-        ]
+        let mut exported = self.exported.clone();
+        exported.add(self.bytes(), api.now());
+        [self.calls.cursor(api), (EXPORTED.to_owned(), exported.text())]
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::sources::http::{Answer, Meaning, Vendor, retry_after_ms};
+use crate::sources::http::{Answer, Meaning, Vendor};
 
 /// "The limit is 100 calls in 20 seconds."
 const WINDOW_MS: i64 = 20_000;
@@ -65,19 +65,10 @@ impl Vendor for MarketoVendor {
                 None => Meaning::Usable,
             },
             401 => Meaning::Unauthorised { why: "the token was refused (HTTP 401)".into() },
-            404 => Meaning::Gone,
-            408 | 429 | 500..=599 => {
-                let why = format!("HTTP {}", answer.status);
-                Meaning::Again { wait_ms: retry_after_ms(&answer.headers), why }
-            }
-            300..=399 => Meaning::Refused {
-                why: format!("HTTP {} sends us elsewhere, and we do not follow", answer.status),
-                mend: "set `base_url` to the REST address that Admin > Web Services shows".into(),
-            },
-            other => Meaning::Refused {
-                why: format!("HTTP {other}"),
-                mend: "look at the message; `paceline check` asks one question of each kind".into(),
-            },
+            status => answer.usual_meaning(
+                format!("HTTP {status}"),
+                "the REST address that Admin > Web Services shows",
+            ),
         }
     }
 }

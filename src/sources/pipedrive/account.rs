@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::map::text;
+use super::map::{is, text};
 use crate::sources::SourceError;
 use crate::sources::http::{Api, Request};
 
@@ -163,6 +163,17 @@ impl Account {
             next = page.next;
         }
         Ok(rows)
+    }
+
+    /// Whether a deal is not there any more.
+    pub async fn is_gone(&self, deal: &str) -> Result<bool, SourceError> {
+        let mut request = Request::get("ask for a deal", format!("/api/v2/deals/{deal}"));
+        request.cost = 1;
+        match self.api.json::<Value>(&request).await {
+            Ok(body) => Ok(is(&body["data"], "is_deleted")),
+            Err(SourceError::NotThere(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Everybody who owns or owned records.

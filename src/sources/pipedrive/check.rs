@@ -30,8 +30,11 @@ impl Pipedrive {
                     .to_owned(),
             );
         }
-        let converted = account.page(List::Deals, None, None, LOOKED_AT).await?.items;
-        if converted.iter().any(|deal| text(deal, "source_lead_id").is_some()) {
+        let deals = account.page(List::Deals, None, None, LOOKED_AT).await?.items;
+        if let Some(id) = deals.first().and_then(|deal| text(deal, "id")) {
+            account.change_log(&id).await?;
+        }
+        if deals.iter().any(|deal| text(deal, "source_lead_id").is_some()) {
             warnings.push(
                 "Pipedrive deletes a lead when it becomes a deal: those that did so before the first sync are \
                  not to be had any more, and lead -> opportunity is measured from the first sync on; mend: set \

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::Sender;
 
-use super::http::{Api, Auth, Environment, Rate, SPENT, Spent};
+use super::http::{Api, Auth, Environment, Rate, Share};
 use super::{
     Boxed, Complete, Discovered, Inventory, Page, Part, Probe, ReadRequest, Source, SourceError,
     in_background,
@@ -79,11 +79,10 @@ impl Pipedrive {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let account = self.account()?;
-        let spent = Spent::parse(request.cursors.get(SPENT), request.started);
-        account.api.share(self.settings.daily_share, &spent);
-        let (requests, before) = (account.api.requests(), account.api.spent());
-        let result = self.pass(&account, request, &pages).await;
-        let (requests, used) = (account.api.requests() - requests, account.api.spent() - before);
+        let share = Share::begin(&account.api, self.settings.daily_share, request, None);
+        let requests = account.api.requests();
+        let result = self.pass(&account, request, (&pages, &share)).await;
+        let (requests, used) = (account.api.requests() - requests, share.used(&account.api));
         let name = &self.name;
         tracing::info!(
             source = name,
@@ -91,7 +90,7 @@ impl Pipedrive {
             tokens = used,
             "source {name}: {requests} requests were sent, for {used} tokens"
         );
-        let cursor = Some((SPENT.to_owned(), spent.with(used, account.api.daily())));
+        let cursor = Some(share.cursor(&account.api));
         // Counted also where the pass failed: what was sent was sent.
         let _ = pages.send(Page { cursor, ..Page::default() }).await;
         result
@@ -101,7 +100,7 @@ impl Pipedrive {
         &self,
         account: &Account,
         request: &ReadRequest,
-        pages: &Sender<Page>,
+        (pages, share): (&Sender<Page>, &Share),
     ) -> Result<Complete, SourceError> {
         let stages = account.stages().await?;
         let pass = Pass {
@@ -113,6 +112,7 @@ impl Pipedrive {
             stages: stages.iter().filter_map(|stage| map::text(stage, "id")).collect(),
             account: account.clone(),
             request,
+            share,
             pages: pages.clone(),
             inventory: Mutex::new(BTreeMap::new()),
         };

@@ -12,6 +12,7 @@ use super::cursor::{Cursor, second};
 use super::map::{self, Mapper, person, stamp, text};
 use crate::domain::{Object, Record};
 use crate::sources::history::contact_role;
+use crate::sources::http::Share;
 use crate::sources::{Gone, Page, Part, ReadRequest, SourceError, Whole, id_hash};
 
 /// Deals whose change logs are read between two pages for the store: what is read is kept when a budget ends.
@@ -27,6 +28,8 @@ pub struct Pass<'a> {
     pub stages: BTreeSet<String>,
     /// What is asked for.
     pub request: &'a ReadRequest,
+    /// Our share of the day's tokens.
+    pub share: &'a Share,
     /// Where pages go.
     pub pages: Sender<Page>,
     /// Ids that were seen, for a full sync.
@@ -179,8 +182,8 @@ impl Pass<'_> {
     async fn log_of(&self, deal: &Value) -> Result<Vec<Value>, SourceError> {
         let Some(id) = text(deal, "id") else { return Ok(Vec::new()) };
         match self.account.change_log(&id).await {
-            // Deleted since the list was read.
-            Err(SourceError::NotThere(_)) => Ok(Vec::new()),
+            // Deleted since the list was read; without its log a deal that is there would never have changed.
+            Err(SourceError::NotThere(_)) if self.account.is_gone(&id).await? => Ok(Vec::new()),
             other => other,
         }
     }
@@ -257,7 +260,7 @@ impl Pass<'_> {
 
     /// Sends a page.
     pub async fn send(&self, page: Page) -> Result<(), SourceError> {
-        self.pages.send(page).await.map_err(|_| SourceError::StoreGone)
+        self.share.send(&self.account.api, &self.pages, page).await
     }
 }
 

@@ -20,7 +20,6 @@ impl Vendor for PipedriveVendor {
             None => format!("HTTP {}", answer.status),
         };
         match answer.status {
-            200..=299 => Meaning::Usable,
             401 => Meaning::Unauthorised { why: "the token was refused (HTTP 401)".into() },
             402 => Meaning::Refused {
                 why,
@@ -36,21 +35,8 @@ impl Vendor for PipedriveVendor {
                 mend: "use the token of an administrator: others see a part of the records only"
                     .into(),
             },
-            404 | 410 => Meaning::Gone,
             429 => limited(answer),
-            408 | 500..=599 => {
-                let wait_ms = retry_after_ms(&answer.headers).filter(|ms| *ms <= WAIT_MS_MAX);
-                Meaning::Again { wait_ms, why }
-            }
-            300..=399 => Meaning::Refused {
-                why: format!("HTTP {} sends us elsewhere, and we do not follow", answer.status),
-                mend: "set `base_url` to the API's own address".into(),
-            },
-            _ => Meaning::Refused {
-                why,
-                mend: "look at the message; `paceline check` asks for each kind of record once"
-                    .into(),
-            },
+            _ => answer.usual_meaning(why, "the API's own address"),
         }
     }
 

@@ -40,12 +40,12 @@ impl Salesforce {
     pub(super) async fn check_all(&self) -> Result<Probe, SourceError> {
         let org = self.org()?;
         let mut warnings = Vec::new();
-        warnings.extend(self.check_version(&org).await?);
+        org.check_version().await?;
         let mut seen = 0;
         for kind in Kind::ALL {
             let Some(fields) = org.describe(kind.name()).await? else {
                 let meaning = HIDDEN.iter().find(|(own, _)| *own == kind);
-                let Some((_, meaning)) = meaning else { return Err(self.hidden(kind)) };
+                let Some((_, meaning)) = meaning else { return Err(org.blind().await) };
                 warnings.push(format!(
                     "the integration user may not see {}: {meaning}; mend: give it read access",
                     kind.name()
@@ -71,28 +71,6 @@ impl Salesforce {
             Kind::ALL.len()
         );
         Ok(Probe { found, warnings })
-    }
-
-    fn hidden(&self, kind: Kind) -> SourceError {
-        SourceError::At {
-            place: self.place.clone(),
-            message: format!("the integration user may not see {}", kind.name()),
-            mend: "give it read access, by its profile or by a permission set".into(),
-        }
-    }
-
-    async fn check_version(&self, org: &Org) -> Result<Option<String>, SourceError> {
-        let versions = org.versions().await?;
-        let own = &self.settings.api_version;
-        if versions.is_empty() || versions.contains(own) {
-            return Ok(None);
-        }
-        let newest = versions.last().map(String::as_str).unwrap_or_default();
-        Err(SourceError::At {
-            place: self.place.clone(),
-            message: format!("the company's server does not speak version {own} of the API"),
-            mend: format!("set `api_version = \"{newest}\"`"),
-        })
     }
 
     /// Fields that are hidden, and fields that a formula works out.
@@ -170,6 +148,32 @@ impl Salesforce {
 }
 
 impl Org {
+    /// Why there are no opportunities: the version of the API is not spoken, or they are hidden.
+    pub async fn blind(&self) -> SourceError {
+        if let Err(error) = self.check_version().await {
+            return error;
+        }
+        SourceError::At {
+            place: self.place.clone(),
+            message: "the integration user may not see Opportunity".into(),
+            mend: "give it read access, by its profile or by a permission set".into(),
+        }
+    }
+
+    async fn check_version(&self) -> Result<(), SourceError> {
+        let versions = self.versions().await?;
+        let own = &self.version;
+        if versions.is_empty() || versions.contains(own) {
+            return Ok(());
+        }
+        let newest = versions.last().map(String::as_str).unwrap_or_default();
+        Err(SourceError::At {
+            place: self.place.clone(),
+            message: format!("the company's server does not speak version {own} of the API"),
+            mend: format!("set `api_version = \"{newest}\"`"),
+        })
+    }
+
     /// The first records of a kind, with those of the wanted fields that there are; none where it is hidden.
     async fn first(&self, kind: Kind, asked: &[String]) -> Result<Vec<Row>, SourceError> {
         let Some(there) = self.describe(kind.name()).await? else { return Ok(Vec::new()) };

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
-use super::http::{Api, Auth, Environment, Grant, Proof, Rate, SPENT, Spent};
+use super::http::{Api, Auth, Environment, Grant, Proof, Rate, Share};
 use super::{
     Boxed, Complete, Discovered, Gone, Inventory, Page, Part, Probe, ReadRequest, Source,
     SourceError, in_background,
@@ -99,19 +99,17 @@ impl Salesforce {
         pages: Sender<Page>,
     ) -> Result<Complete, SourceError> {
         let org = self.org()?;
-        let spent = Spent::parse(request.cursors.get(SPENT), request.started);
-        org.api.share(self.settings.daily_share, &spent);
-        let before = org.api.spent();
-        let result = self.pass(&org, request, &pages).await;
+        let share = Share::begin(&org.api, self.settings.daily_share, request, None);
+        let result = self.pass(&org, request, (&pages, &share)).await;
         if result.as_ref().is_err_and(|error| error.to_string().contains("INVALID_FIELD")) {
             // A field was taken away since they were asked for: the next sync asks again.
             let cursor = Some((shapes::KNOWN.to_owned(), String::new()));
             let _ = pages.send(Page { cursor, ..Page::default() }).await;
         }
-        let requests = org.api.spent() - before;
+        let requests = share.used(&org.api);
         let name = &self.name;
         tracing::info!(source = name, requests, "source {name}: {requests} requests were sent");
-        let cursor = Some((SPENT.to_owned(), spent.with(requests, org.api.daily())));
+        let cursor = Some(share.cursor(&org.api));
         // Counted also where the pass failed: what was sent was sent.
         let _ = pages.send(Page { cursor, ..Page::default() }).await;
         result
@@ -121,7 +119,7 @@ impl Salesforce {
         &self,
         org: &Org,
         request: &ReadRequest,
-        pages: &Sender<Page>,
+        (pages, share): (&Sender<Page>, &Share),
     ) -> Result<Complete, SourceError> {
         let shapes = shapes::shapes(org, &self.fields, request, pages).await?;
         let members = Kind::CampaignMember.name();
@@ -135,6 +133,7 @@ impl Salesforce {
             has_members,
             begun: Mutex::new(BTreeMap::new()),
             request,
+            share,
             pages: pages.clone(),
             inventory: Mutex::new(BTreeMap::new()),
         };

@@ -136,12 +136,12 @@ impl Org {
         Ok(rows)
     }
 
-    /// Whether there is any record of a kind.
+    /// Whether there is any record of a kind; where that is refused there may be.
     pub async fn has_any(&self, object: &str) -> Result<bool, SourceError> {
         let names: Names = Arc::from(vec!["Id".to_owned()]);
         let operation = format!("look for any {object}");
         let ask = Ask::All(format!("SELECT Id FROM {object} LIMIT 1"));
-        Ok(self.rows(&operation, ask, &names).await?.is_ok_and(|rows| !rows.is_empty()))
+        Ok(self.rows(&operation, ask, &names).await?.map_or(true, |rows| !rows.is_empty()))
     }
 
     /// How many rows a question has.
@@ -155,7 +155,8 @@ impl Org {
         Ok(page.map(|page| page.total.unwrap_or(0)))
     }
 
-    /// The fields of a kind of record that this user may see; none where it is hidden.
+    /// The fields of a kind of record that this user may see; none where it is hidden, or where the version of the
+    /// API is not known, which looks the same.
     pub async fn describe(
         &self,
         object: &str,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
 use super::bulk::Standing;
@@ -14,6 +14,7 @@ use super::org::{Ask, Org};
 use super::soql::{self, Place, select, stamp};
 use super::wire::{Names, Row, Rows};
 use crate::domain::Object;
+use crate::sources::http::Share;
 use crate::sources::{Page, ReadRequest, SourceError, id_hash};
 
 /// Pages of one pass; more is an answer that never ends.
@@ -22,6 +23,9 @@ const PAGES_MAX: usize = 1_000_000;
 const ROWS_PER_PAGE: usize = 2 * soql::IDS_MAX;
 /// How often a range that takes the vendor too long is halved.
 const HALVINGS_MAX: u32 = 40;
+/// Where a whole list takes the vendor too long, so many rows are asked for at once, and then ever fewer.
+const LIMIT_ROWS_MAX: u64 = 10_000;
+const LIMIT_ROWS_MIN: u64 = 50;
 /// A first load of more rows than this goes by a bulk job.
 const BULK_ROWS_MIN: u64 = 20_000;
 
@@ -39,6 +43,8 @@ pub struct Pass<'a> {
     pub begun: Mutex<BTreeMap<Kind, Cursor>>,
     /// What is asked for.
     pub request: &'a ReadRequest,
+    /// Our share of the day's requests.
+    pub share: &'a Share,
     /// Where pages go.
     pub pages: Sender<Page>,
     /// Ids that were seen, for a full sync.
@@ -153,8 +159,11 @@ impl Pass<'_> {
     async fn is_large(&self, kind: Kind) -> Result<bool, SourceError> {
         let operation = format!("count {}", kind.name());
         let question = format!("SELECT COUNT() FROM {}", kind.name());
-        let count = self.org.count(&operation, Ask::All(question)).await?;
-        Ok(count.is_ok_and(|count| count > BULK_ROWS_MIN))
+        Ok(match self.org.count(&operation, Ask::All(question)).await? {
+            Ok(count) => count > BULK_ROWS_MIN,
+            // What takes long to be counted is much.
+            Err(refusal) => refusal.code == "QUERY_TIMEOUT",
+        })
     }
 
     /// Loads by a bulk job; no where there is none to be had.
@@ -225,7 +234,8 @@ impl Pass<'_> {
         };
         let mut after = loading(cursor).after;
         let mut before = cursor.as_deref().cloned();
-        let mut walk = Walk::of(soql::listed(&select, after.as_deref()));
+        let mut limit: Option<u64> = None;
+        let mut walk = Walk::of(soql::listed(&select, after.as_deref(), limit));
         for _ in 0..PAGES_MAX {
             match self.step(kind, &mut walk, names).await? {
                 Step::Page(page) => {
@@ -238,17 +248,25 @@ impl Pass<'_> {
                         cursor.text()
                     });
                     self.emit(kind, page.rows, text, true).await?;
-                    if !more {
+                    if more {
+                        continue;
+                    }
+                    if limit.is_none_or(|limit| walk.rows < limit) {
                         return Ok(());
                     }
                 }
-                Step::Lost => {
-                    before = cursor.as_deref().cloned();
-                    walk = Walk::of(soql::listed(&select, after.as_deref()));
+                Step::Lost => {}
+                Step::Slow => {
+                    let fewer = limit.map_or(LIMIT_ROWS_MAX, |limit| limit / 2);
+                    limit = Some(fewer).filter(|fewer| *fewer >= LIMIT_ROWS_MIN);
+                    if limit.is_none() {
+                        return Err(self.too_slow(kind));
+                    }
                 }
-                Step::Slow => return Err(self.too_slow(kind)),
                 Step::Short(error) => return self.back_to(kind, before, error).await,
             }
+            before = cursor.as_deref().cloned();
+            walk = Walk::of(soql::listed(&select, after.as_deref(), limit));
         }
         Ok(())
     }
@@ -296,7 +314,7 @@ impl Pass<'_> {
                 Step::Short(error) => return self.back_to(kind, Some(before), error).await,
                 Step::Slow if halvings < HALVINGS_MAX => {
                     halvings += 1;
-                    until = half(from.at, until.unwrap_or(started));
+                    until = soql::half(from.at, until.unwrap_or(started));
                     if until.is_none() {
                         return Err(self.too_slow(kind));
                     }
@@ -426,7 +444,7 @@ impl Pass<'_> {
 
     /// Sends a page.
     pub async fn send(&self, page: Page) -> Result<(), SourceError> {
-        self.pages.send(page).await.map_err(|_| SourceError::StoreGone)
+        self.share.send(&self.org.api, &self.pages, page).await
     }
 }
 
@@ -447,13 +465,4 @@ fn named(kind: Kind, cursor: &Cursor) -> (String, String) {
 
 fn place_of(row: &Row) -> Option<Place> {
     Some(Place { at: row.get("SystemModstamp").and_then(stamp)?, id: Some(row.id().to_owned()) })
-}
-
-/// The middle of a range, in whole seconds; none where it cannot be halved.
-fn half(from: Timestamp, until: Timestamp) -> Option<Timestamp> {
-    let secs = until.duration_since(from).as_secs() / 2;
-    if secs < 1 {
-        return None;
-    }
-    from.checked_add(SignedDuration::from_secs(secs)).ok()
 }

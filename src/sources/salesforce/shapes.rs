@@ -64,10 +64,10 @@ async fn look(
     let mut found = BTreeMap::new();
     for (kind, asked) in Kind::ALL.iter().zip(asked) {
         let Some(there) = org.describe(kind.name()).await? else {
-            tracing::warn!(
-                "the integration user may not see {}: none of these records are read",
-                kind.name()
-            );
+            // Nothing is read of kinds that are hidden; but without opportunities there is nothing to measure.
+            if *kind == Kind::Opportunity {
+                return Err(org.blind().await);
+            }
             continue;
         };
         let known = |name: &&String| {

@@ -3,7 +3,7 @@
 //! Rows are asked for by (SystemModstamp, Id), which is exact whatever number of rows shares a second; ids
 //! are compared by the server only, whose order they are in.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Ids in one question: the address of a request may have 16 KiB.
@@ -47,12 +47,20 @@ pub fn changed(select: &str, from: &Place, until: Option<Timestamp>) -> String {
     format!("{select} WHERE {filter} ORDER BY SystemModstamp, Id")
 }
 
-/// Everything behind an id, in the order of ids.
-pub fn listed(select: &str, after: Option<&str>) -> String {
-    match after {
-        Some(id) => format!("{select} WHERE Id > {} ORDER BY Id", text(id)),
-        None => format!("{select} ORDER BY Id"),
+/// The middle of a range, in whole seconds; none where it cannot be halved.
+pub fn half(from: Timestamp, until: Timestamp) -> Option<Timestamp> {
+    let secs = until.duration_since(from).as_secs() / 2;
+    if secs < 1 {
+        return None;
     }
+    from.checked_add(SignedDuration::from_secs(secs)).ok()
+}
+
+/// Everything behind an id, in the order of ids; so many rows at most.
+pub fn listed(select: &str, after: Option<&str>, limit: Option<u64>) -> String {
+    let filter = after.map(|id| format!(" WHERE Id > {}", text(id))).unwrap_or_default();
+    let limit = limit.map(|rows| format!(" LIMIT {rows}")).unwrap_or_default();
+    format!("{select}{filter} ORDER BY Id{limit}")
 }
 
 /// `Id IN ('…','…')`

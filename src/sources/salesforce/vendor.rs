@@ -6,7 +6,7 @@
 use reqwest::header::HeaderMap;
 
 use super::wire::Refusal;
-use crate::sources::http::{Answer, Meaning, Quota, Vendor, WAIT_MS_MAX, retry_after_ms};
+use crate::sources::http::{Answer, Meaning, Quota, Vendor};
 
 /// Errors that the one who asked deals with.
 const ANSWERED: [&str; 12] = [
@@ -36,7 +36,6 @@ impl Vendor for SalesforceVendor {
         };
         let code = refusal.map(|refusal| refusal.code).unwrap_or_default();
         match (answer.status, code.as_str()) {
-            (200..=299, _) => Meaning::Usable,
             (_, "REQUEST_LIMIT_EXCEEDED") => {
                 Meaning::Later { why: "the company's requests of the day are spent".into() }
             }
@@ -50,18 +49,9 @@ impl Vendor for SalesforceVendor {
                        whether a proxy answers"
                     .into(),
             },
-            (404, _) => Meaning::Gone,
-            (429, _) => again(answer, why),
             // The edge says "we are setting things up" with 406 and 420.
-            (406 | 408 | 420 | 500..=599, _) => again(answer, why),
-            (300..=399, _) => Meaning::Refused {
-                why: format!("HTTP {} sends us elsewhere, and we do not follow", answer.status),
-                mend: "set `base_url` to the address of My Domain".into(),
-            },
-            _ => Meaning::Refused {
-                why,
-                mend: "look at the message; `paceline check` asks for each kind of record once".into(),
-            },
+            (406 | 420, _) => Meaning::Again { wait_ms: None, why },
+            _ => answer.usual_meaning(why, "the address of My Domain"),
         }
     }
 
@@ -76,11 +66,6 @@ impl Vendor for SalesforceVendor {
         // from the header alone.
         Quota { daily: usage().map(|(_, most)| most), ..Quota::default() }
     }
-}
-
-fn again(answer: &Answer, why: String) -> Meaning {
-    let wait_ms = retry_after_ms(&answer.headers).filter(|wait_ms| *wait_ms <= WAIT_MS_MAX);
-    Meaning::Again { wait_ms, why }
 }
 
 fn version_gone(why: String) -> Meaning {

@@ -18,7 +18,7 @@ use paceline::config::Settings;
 use paceline::daemon::{self, Ground};
 use paceline::simulate::hubspot::{Faults, Portal, Simulator};
 use paceline::simulate::rng::Rng;
-use paceline::sources::http::Environment;
+use paceline::sources::http::{Environment, Pacers};
 use paceline::store::Store;
 use tempfile::TempDir;
 
@@ -175,7 +175,7 @@ impl Weeks {
             request_timeout: Duration::from_millis(2_000),
             body_bytes_max: 1 << 20,
             ca_file: None,
-            shared_pacing: false,
+            pacers: Pacers::default(),
         };
         Weeks {
             folder,
