@@ -34,9 +34,15 @@ impl std::ops::Deref for Web {
 
 impl Web {
     async fn new(keys: &str, faults: &str) -> Web {
+        Web::of(Property::empty("123456789", "Europe/London"), keys, faults).await
+    }
+
+    async fn of(property: Property, keys: &str, faults: &str) -> Web {
         let time = Time::new();
-        let property = Arc::new(Mutex::new(Property::empty("123456789", "Europe/London")));
-        property.lock().unwrap().set_site("sc-domain:example.com", "siteFullUser");
+        let property = Arc::new(Mutex::new(property));
+        for site in ["sc-domain:example.com", "https://www.example.com/"] {
+            property.lock().unwrap().set_site(site, "siteFullUser");
+        }
         let told = Faults::from_toml(faults).unwrap();
         let shared = Arc::clone(&property);
         let simulator = Simulator::start(shared, told, time.clock(), 0).await.unwrap();
@@ -182,6 +188,136 @@ async fn thresholds_and_the_other_row_are_stored_as_what_they_are_and_told() {
     web.reading.try_sync(Full::Checked).await.unwrap();
     assert!(self::faults(&web.reading.store).await.is_empty(), "what was told is mended");
     assert!(!web.visits().await.iter().any(|visit| visit.2 == "(other)"));
+}
+
+/// A day of which rows of few people are all that there is has no rows, and that is no day without visits.
+#[tokio::test]
+async fn a_day_that_is_withheld_wholly_is_told_and_mended_when_it_is_told() {
+    let web = Web::new(ANALYTICS, "[data]\nsettle_hours = 0\nthreshold_users = 5\n").await;
+    web.property().set_sessions(day(10, 20), "Email", "a", 50);
+    web.property().set_sessions(day(10, 21), "Email", "a", 2);
+    web.reading.sync().await;
+    let told = web.reading.store.faults().await.unwrap();
+    let of_day = |fault: &&paceline::domain::Fault| fault.record.starts_with("2026-10-21");
+    let detail = told.iter().find(of_day).map(|fault| fault.detail.clone()).unwrap_or_default();
+    assert!(detail.contains("no visits of 2026-10-21 are told"), "{told:?}");
+    web.simulator.set_faults(Faults::from_toml("[data]\nsettle_hours = 0\n").unwrap());
+    web.reading.try_sync(Full::Checked).await.unwrap();
+    assert!(web.reading.store.faults().await.unwrap().is_empty());
+    assert_eq!(web.visits().await.len(), 2);
+}
+
+#[tokio::test]
+async fn days_are_those_of_the_property_wherever_it_is() {
+    for (zone, complete_to) in [
+        ("America/Los_Angeles", "2026-10-31T07:00:00Z"),
+        ("Asia/Tokyo", "2026-10-30T15:00:00Z"),
+        ("Pacific/Auckland", "2026-10-30T11:00:00Z"),
+    ] {
+        let property = Property::empty("123456789", zone);
+        let web = Web::of(property, ANALYTICS, "[data]\nsettle_hours = 0\n").await;
+        for at in [day(10, 31), day(11, 1), day(11, 2)] {
+            web.property().set_sessions(at, "Email", "a", 7);
+        }
+        web.reading.sync().await;
+        let days: Vec<_> = web.visits().await.into_iter().map(|visit| visit.0).collect();
+        assert_eq!(days, ["2026-10-31", "2026-11-01"], "{zone}: the running day is not over");
+        assert_eq!(web.reading.complete_to().await, Some(support::instant(complete_to)), "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_askew_and_a_property_without_visits_lose_nothing() {
+    for minutes in [-1, 1] {
+        for keys in [ANALYTICS, SEARCH] {
+            let web = Web::new(keys, "[data]\nsettle_hours = 0\n").await;
+            web.reading.set_vendor_ahead(minutes);
+            web.reading.sync().await;
+            assert!(
+                web.reading.complete_to().await.is_some(),
+                "nothing is there, and all of it read"
+            );
+            for at in [day(10, 30), day(10, 31), day(11, 1), day(11, 2)] {
+                web.property().set_sessions(at, "Email", "a", 7);
+                let page = "https://www.example.com/";
+                web.property().add_searched(at, Searched::new("rack", page, 3, 100, 4.5));
+            }
+            for _ in 0..6 {
+                web.reading.pass(24 * 60);
+                web.reading.sync().await;
+            }
+            let told = (web.visits().await.len(), web.positions("rack").await.len());
+            let expected = if keys == ANALYTICS { (4, 0) } else { (0, 4) };
+            assert_eq!(told, expected, "{minutes} minutes askew");
+        }
+    }
+    // What is signed holds for an hour: by more nothing is to be had, and it says why.
+    for minutes in [-600, 600] {
+        let web = Web::new(ANALYTICS, "").await;
+        web.reading.set_vendor_ahead(minutes);
+        let error = web.reading.try_sync(Full::No).await.unwrap_err();
+        assert!(error.contains("this machine's clock"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_days_tokens_only_the_share_is_used_over_all_runs() {
+    let faults = "[data]\nsettle_hours = 0\n[limits]\ntokens_per_day = 200\n";
+    let keys = ANALYTICS.replace("2026-09-01", "2022-09-01");
+    let mut web = Web::new(&format!("{keys}daily_share = 0.2\n"), faults).await;
+    for number in 0..1_500 {
+        let at = date(2022, 9, 1).saturating_add(jiff::Span::new().days(number));
+        web.property().set_sessions(at, "Email", "a", 9);
+    }
+    let mut refused = 0;
+    while let Err(error) = web.reading.try_sync(Full::No).await {
+        assert!(error.contains("our share"), "{error}");
+        refused += 1;
+        let used = web.simulator.requests().tokens;
+        web.reading.restart();
+        web.reading.try_sync(Full::No).await.unwrap_err();
+        assert!(web.simulator.requests().tokens <= used + 20, "it is the same day");
+        assert!(used <= 60 * refused, "{used} of the 40 of each day");
+        assert!(refused < 40, "{used}");
+        web.reading.pass(25 * 60);
+    }
+    assert!(refused >= 1, "{:?}", web.simulator.requests());
+    assert_eq!(web.visits().await.len(), 1_500);
+}
+
+#[tokio::test]
+async fn at_least_95_percent_of_the_rate_is_used_and_never_more() {
+    let limits = "[data]\nsettle_hours = 0\n[limits]\npage_rows = 5\n";
+    for keys in [ANALYTICS, SEARCH] {
+        let web = Web::new(keys, limits).await;
+        for number in 0..60 {
+            let at = day(9, 1).saturating_add(jiff::Span::new().days(number));
+            for name in 0..40 {
+                web.property().set_sessions(at, "Email", &format!("{name}"), 9);
+                let page = "https://www.example.com/";
+                web.property().add_searched(at, Searched::new(&format!("{name}"), page, 3, 9, 4.5));
+            }
+        }
+        web.reading.sync().await;
+        let sent = web.simulator.requests();
+        assert!(sent.total > 60, "{keys}: {sent:?}");
+        let share = web.reading.share_of_rate(0, sent.total, (20, 1_000));
+        assert!((0.95..1.0).contains(&share), "{keys}: {share} with {sent:?}");
+    }
+}
+
+/// A site that is an address tells only of that address, and its days are the same.
+#[tokio::test]
+async fn a_site_that_is_an_address_is_read_as_a_domain_is() {
+    let keys = SEARCH.replace("sc-domain:example.com", "https://www.example.com/");
+    let web = Web::new(&keys, "").await;
+    let at = day(10, 5);
+    for page in ["https://www.example.com/rack", "https://blog.example.com/rack"] {
+        web.property().add_searched(at, Searched::new("quarter rack", page, 3, 100, 4.5));
+    }
+    web.reading.sync().await;
+    assert_eq!(web.positions("quarter rack").await, [("2026-10-05".to_owned(), 4.5, 100)]);
+    assert_eq!(web.reading.warned(Full::No).await, "");
 }
 
 #[tokio::test]

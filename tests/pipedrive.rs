@@ -347,6 +347,71 @@ async fn a_fault_that_stays_ends_the_run_as_incomplete_and_names_what_to_mend() 
     }
 }
 
+#[tokio::test]
+async fn an_empty_account_is_complete_and_grows() {
+    let pipes = Pipes::new("").await;
+    assert_eq!(pipes.sync().await.changed, 1, "the token's own user");
+    assert_eq!(pipes.complete_to().await, Some(instant("2026-11-02T09:00:00Z")));
+    pipes.pass(10);
+    deal(&mut pipes.account(), "first", pipes.now());
+    pipes.pass(10);
+    pipes.try_sync(Full::Checked).await.unwrap();
+    assert_eq!(pipes.living().await.1.len(), 1);
+}
+
+#[tokio::test]
+async fn a_vendors_clock_that_is_askew_loses_nothing() {
+    for minutes in [-600, -20, 20, 600] {
+        let pipes = Pipes::new("").await;
+        pipes.set_vendor_ahead(minutes);
+        deal(&mut pipes.account(), "0", pipes.vendors_now());
+        pipes.sync().await;
+        for n in 1..5 {
+            pipes.pass(10);
+            deal(&mut pipes.account(), &format!("{n}"), pipes.vendors_now());
+            pipes.account().create("leads", &[("title", json!("L"))], pipes.vendors_now());
+            pipes.pass(10);
+            pipes.sync().await;
+        }
+        let (leads, deals) = pipes.living().await;
+        assert_eq!((leads.len(), deals.len()), (4, 5), "{minutes} minutes askew");
+    }
+}
+
+#[tokio::test]
+async fn a_stage_that_was_deleted_is_a_fault_and_one_that_is_renamed_is_none() {
+    let pipes = Pipes::new("").await;
+    pipes.account().set_stages(&["Qualified", "Offer"]);
+    let id = deal(&mut pipes.account(), "A", instant(BEGUN));
+    pipes.update("deals", &id, &[("stage_id", json!(2))]);
+    pipes.sync().await;
+    pipes.account().set_stages(&["Qualified", "Proposal"]);
+    pipes.pass(10);
+    pipes.update("deals", &id, &[("value", json!(7))]);
+    pipes.sync().await;
+    assert!(pipes.store.faults().await.unwrap().is_empty());
+    pipes.account().set_stages(&["Qualified"]);
+    pipes.pass(10);
+    pipes.update("deals", &id, &[("value", json!(8))]);
+    pipes.sync().await;
+    let faults = pipes.store.faults().await.unwrap();
+    assert!(faults.iter().any(|f| f.kind == "unknown_stage" && f.record == id), "{faults:?}");
+}
+
+#[tokio::test]
+async fn at_least_95_percent_of_the_rate_is_used_and_never_more() {
+    let mut account = Account::empty();
+    for n in 0..4_000_i64 {
+        account.create("leads", &[("title", json!("L"))], instant(BEGUN) + n.minutes());
+    }
+    let pipes = Pipes::with("[limits]\npage_rows = 10\n", account, "daily_share = 1\n").await;
+    pipes.sync().await;
+    let sent = pipes.simulator.requests();
+    assert!(sent.total > 400 && sent.refused == 0, "{sent:?}");
+    let share = pipes.share_of_rate(0, sent.total, (20, 2_000));
+    assert!((0.95..1.0).contains(&share), "{share}");
+}
+
 /// Without its change log a deal would have today's stage and owner from its creation on.
 #[tokio::test]
 async fn a_change_log_that_is_not_to_be_had_is_an_error_and_no_deal_that_never_changed() {

@@ -6,7 +6,7 @@ mod org;
 mod support;
 
 use jiff::{Timestamp, ToSpan};
-use org::{Company, Log, leads};
+use org::{Company, leads};
 use paceline::domain::Facts;
 use paceline::simulate::salesforce::{Faults, Org};
 use paceline::sync::Full;
@@ -285,6 +285,61 @@ async fn a_row_whose_transaction_ended_late_is_read_at_once_or_within_the_hour()
         company.sync().await;
         assert_eq!(company.living().await.0.len(), known + 1, "{late_minutes}");
     }
+}
+
+/// Longer than an hour no transaction is known to run; should one, the day's full sync finds its rows.
+#[tokio::test]
+async fn a_row_whose_transaction_ended_hours_late_is_found_by_the_days_full_sync() {
+    let company = Company::new("").await;
+    leads(&mut company.org(), 2, instant(BEGUN));
+    company.sync().await;
+    company.pass(5 * 60);
+    company.create("Lead", &[]);
+    company.sync().await;
+    let id = company.create("Lead", &[]);
+    let began = company.now() - 4.hours();
+    company.org().stamp("Lead", &id, began);
+    company.pass(65);
+    company.sync().await;
+    assert_eq!(company.living().await.0.len(), 3);
+    company.try_sync(Full::Checked).await.unwrap();
+    assert_eq!(company.living().await.0.len(), 4);
+}
+
+#[tokio::test]
+async fn at_least_95_percent_of_the_rate_is_used_and_never_more() {
+    let keys = "rate_limit = \"5/1s\"\n";
+    let company = Company::with("[limits]\npage_rows = 200\n", Org::empty(), keys).await;
+    leads(&mut company.org(), 19_000, instant(BEGUN));
+    company.sync().await;
+    let sent = company.simulator.requests();
+    assert!(sent.total > 80, "{sent:?}");
+    let share = company.share_of_rate(0, sent.total + sent.token, (5, 1_000));
+    assert!((0.95..1.0).contains(&share), "{share}");
+}
+
+/// The budget of a day is no run's own: one that is killed gives nothing back.
+#[tokio::test]
+async fn what_a_killed_run_used_of_the_days_share_stays_used() {
+    let mut company = Company::with(
+        "[limits]\ndaily = 400\npage_rows = 200\n",
+        Org::empty(),
+        "daily_share = 0.5\n",
+    )
+    .await;
+    leads(&mut company.org(), 15_000, instant(BEGUN));
+    let mut killed = 0;
+    while company.noted().await < 120 {
+        company.cut_off(20).await;
+        company.restart();
+        killed += 1;
+        let (sent, noted) = (company.simulator.requests().total, company.noted().await);
+        assert!(killed < 100 && sent <= noted + 25 * killed, "{sent} sent, {noted} noted");
+    }
+    assert!(killed >= 3, "{killed}");
+    while company.try_sync(Full::No).await.is_ok() {}
+    let sent = company.simulator.requests().total;
+    assert!(sent <= 200 + 25 * (killed + 1), "{sent} of the 200 that are ours");
 }
 
 #[tokio::test]
@@ -605,9 +660,8 @@ async fn currencies_fields_and_histories_that_are_hidden_are_told_by_check_and_b
         org.hide_object("Event");
         org.hide_object("OpportunityFieldHistory");
     }
-    let log = Log::begin();
+    let told = company.warned(Full::No).await;
     company.sync().await;
-    let told = log.take();
     let facts = company.facts().await;
     assert_eq!(facts.opportunities.values().next().unwrap().currency, None);
     assert_eq!(
@@ -626,10 +680,8 @@ async fn currencies_fields_and_histories_that_are_hidden_are_told_by_check_and_b
         assert!(warnings.contains(said), "{said}: {warnings}");
         assert!(told.contains(said), "{said}: {told}");
     }
-    company.sync().await;
-    assert!(!log.take().contains("may not see"), "it is said once a day");
-    company.try_sync(Full::Checked).await.unwrap();
-    assert!(log.take().contains("may not see Event: meetings count as no touch"));
+    assert_eq!(company.warned(Full::No).await, "", "it is said once a day");
+    assert!(company.warned(Full::Checked).await.contains("may not see Event: meetings count"));
     company.org().set_multicurrency(true);
     let id = deal(&company, &[("CurrencyIsoCode", json!("EUR"))]);
     company.pass(25 * 60);
@@ -652,6 +704,78 @@ async fn a_stage_that_was_deleted_is_a_fault_and_a_version_that_is_switched_off_
     assert!(error.contains("21.0") && error.contains("api_version"), "{error}");
     let company = Company::new("").await;
     let id = deal(&company, &[("StageName", json!("Long forgotten"))]);
+    company.sync().await;
+    let faults = company.store.faults().await.unwrap();
+    assert!(faults.iter().any(|f| f.kind == "unknown_stage" && f.record == id), "{faults:?}");
+}
+
+#[tokio::test]
+async fn each_kind_that_is_hidden_is_told_with_what_it_means_and_the_others_are_read() {
+    for (object, meaning) in [
+        ("User", "owners are shown by their ids"),
+        ("Campaign", "campaigns are shown by their ids"),
+        ("Lead", "there are no leads"),
+        ("CampaignMember", "leads have no campaign"),
+        ("OpportunityContactRole", "counts for no opportunity"),
+        ("Task", "calls, e-mails and tasks count as no touch"),
+        ("OpportunityHistory", "stages have no dates"),
+        ("OpportunityStage", "a stage that was deleted or renamed is not noticed"),
+    ] {
+        let company = Company::with("", story(), "").await;
+        company.org().hide_object(object);
+        let told = company.warned(Full::No).await;
+        assert!(told.contains(object) && told.contains(meaning), "{object}: {told}");
+        company.sync().await;
+        let (leads, deals) = company.living().await;
+        assert!(!deals.is_empty() && leads.is_empty() == (object == "Lead"), "{object}");
+    }
+}
+
+#[tokio::test]
+async fn a_formula_is_told_by_check_and_its_changes_are_seen_by_a_full_sync() {
+    let keys = "[source.crm.fields.lead]\nsegment = \"Tier__c\"\n";
+    let company = Company::with("", Org::empty(), keys).await;
+    let lead = company.create("Lead", &[]);
+    // What changed in the last hour is read again, whatever it is.
+    company.pass(70);
+    company.create("Lead", &[]);
+    company.org().set_formula("Lead", &lead, "Tier__c", json!("gold"));
+    let told = company.warned(Full::No).await;
+    assert!(told.contains("Lead.Tier__c is a formula") && told.contains("sync --full"), "{told}");
+    company.sync().await;
+    let segment = async || {
+        let leads = company.facts().await.leads;
+        leads.into_values().find(|own| own.key.id == lead).unwrap().segment
+    };
+    assert_eq!(segment().await.as_deref(), Some("gold"));
+    company.org().set_formula("Lead", &lead, "Tier__c", json!("iron"));
+    company.pass(90);
+    company.sync().await;
+    assert_eq!(segment().await.as_deref(), Some("gold"), "no stamp moved");
+    company.try_sync(Full::Checked).await.unwrap();
+    assert_eq!(segment().await.as_deref(), Some("iron"));
+}
+
+#[tokio::test]
+async fn a_stage_that_is_renamed_stays_the_stage_that_it_is() {
+    let company = Company::new("").await;
+    let quote = ("Quote", 50.0, false, false);
+    let others = [("Prospecting", 10.0, false, false), ("Won", 100.0, true, true)];
+    company.org().set_stages(&[others[0], quote, others[1]]);
+    deal(&company, &[("StageName", json!("Quote"))]);
+    company.sync().await;
+    company.org().rename_stage("Quote", "Proposal");
+    company.pass(10);
+    let id = deal(&company, &[("StageName", json!("Quote"))]);
+    company.sync().await;
+    let faults = company.store.faults().await.unwrap();
+    assert!(faults.is_empty(), "{faults:?}");
+    let facts = company.facts().await;
+    let named: Vec<_> = facts.opportunities.values().map(|deal| deal.stage.clone()).collect();
+    assert_eq!(named, [Some("Quote".to_owned()), Some("Quote".to_owned())]);
+    company.org().set_stages(&others);
+    company.pass(10);
+    company.update("Opportunity", &id, &[("Amount", json!(1))]);
     company.sync().await;
     let faults = company.store.faults().await.unwrap();
     assert!(faults.iter().any(|f| f.kind == "unknown_stage" && f.record == id), "{faults:?}");

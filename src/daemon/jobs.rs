@@ -158,6 +158,7 @@ async fn try_sync(
     let people = people(settings);
     let people = people.as_ref();
     let sync = sync::Sync { store, name, source, full, people, clock, zone };
+    sync::warn(&sync).await.map_err(SyncError::from)?;
     Ok(sync::run(&sync, progress).await?)
 }
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -14,6 +15,9 @@ use super::wire::{self, Answer, Request};
 pub(super) trait Service: Send + Sync + 'static {
     /// The answer to a request.
     fn answer(&self, request: &Request) -> Answer;
+
+    /// The vendor's time, which its answers tell.
+    fn now(&self) -> Timestamp;
 }
 
 /// A test that panicked while it held the lock must not take the server with it.
@@ -55,7 +59,9 @@ async fn serve<S: Service>(stream: TcpStream, service: Arc<S>) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
     while let Ok(Some(request)) = wire::receive(&stream, &mut buffer).await {
-        let answer = service.answer(&request);
+        let mut answer = service.answer(&request);
+        let date = jiff::fmt::strtime::format("%a, %d %b %Y %H:%M:%S GMT", service.now());
+        answer.headers.push(("Date", date.unwrap_or_default()));
         match wire::reply(&stream, &request, &answer).await {
             Ok(true) => {}
             _ => return,

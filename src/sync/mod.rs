@@ -127,9 +127,6 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
             found.map(|(deal, lead)| Waiting { opportunity: deal, lead: known(lead) }).collect();
     }
     let full = sync.full != Full::No;
-    if full || cursors.is_empty() {
-        warn(sync).await;
-    }
     let reading = sync.source.read(ReadRequest { cursors, started, full, waiting }, sender);
     let (read, written) = tokio::join!(reading, write_all(&mut writer, pages, progress));
     let result = match (read, written) {
@@ -146,14 +143,21 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
     result.map(|_| writer.report)
 }
 
-/// Says what the source does not see, and what that means for the numbers: at first, and once a day with a full sync.
-/// Where it cannot be asked, the reading tells why.
-async fn warn(sync: &Sync<'_>) {
+/// Says what the source does not see, and what that means for the numbers: before the first sync, and once a day with
+/// a full one. Where it cannot be asked, the reading tells why.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn warn(sync: &Sync<'_>) -> Result<(), StoreError> {
     let name = sync.name;
+    if sync.full == Full::No && !sync.store.cursors(name).await?.is_empty() {
+        return Ok(());
+    }
     let warnings = sync.source.check().await.map(|probe| probe.warnings);
     for warning in warnings.unwrap_or_default() {
         tracing::warn!(source = name, "source {name}: {warning}");
     }
+    Ok(())
 }
 
 /// Takes pages as they come. While a transaction runs the reader goes on, so the next one takes all

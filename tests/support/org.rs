@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use serde_json::Value;
 mod reading;
 use super::support;
 #[allow(unused_imports, reason = "each test file uses its own part of it")]
-pub use reading::{Log, cut_off_anywhere};
+pub use reading::cut_off_anywhere;
 use reading::{Reading, Time};
 
 /// The company, the source that reads it, and where its records go.
@@ -28,6 +28,12 @@ impl Deref for Company {
 
     fn deref(&self) -> &Reading {
         &self.reading
+    }
+}
+
+impl DerefMut for Company {
+    fn deref_mut(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 }
 

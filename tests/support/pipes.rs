@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use paceline::simulate::pipedrive::{Account, Faults, Simulator};
@@ -12,7 +12,7 @@ use serde_json::Value;
 mod reading;
 use super::support;
 #[allow(unused_imports, reason = "each test file uses its own part of it")]
-pub use reading::{Log, cut_off_anywhere};
+pub use reading::cut_off_anywhere;
 use reading::{Reading, Time};
 
 /// The account, the source that reads it, and where its records go.
@@ -27,6 +27,12 @@ impl Deref for Pipes {
 
     fn deref(&self) -> &Reading {
         &self.reading
+    }
+}
+
+impl DerefMut for Pipes {
+    fn deref_mut(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 }
 

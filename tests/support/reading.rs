@@ -13,7 +13,7 @@ use paceline::config::Settings;
 use paceline::domain::{Facts, Object};
 use paceline::sources::{
     self, Boxed, Complete, Discovered, Page, Probe, ReadRequest, Source, SourceError,
-    http::{Environment, Pacers},
+    http::{Environment, Pacers, SPENT, Spent},
 };
 use paceline::store::Store;
 use paceline::sync::{self, Full, SyncReport};
@@ -23,7 +23,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::support::{self, instant, settings_of};
 
 /// What is written to the log by this thread, from now on.
-pub struct Log {
+struct Log {
     written: Arc<Mutex<Vec<u8>>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
@@ -44,7 +44,7 @@ impl std::io::Write for Written {
 
 impl Log {
     /// Begins.
-    pub fn begin() -> Log {
+    fn begin() -> Log {
         let written = Arc::new(Mutex::new(Vec::new()));
         let to = Written(Arc::clone(&written));
         let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone());
@@ -52,7 +52,7 @@ impl Log {
     }
 
     /// What was written since this was asked last.
-    pub fn take(&self) -> String {
+    fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.written.lock().unwrap())).unwrap()
     }
 }
@@ -65,12 +65,14 @@ pub const START: &str = "2026-11-02T09:00:00Z";
 pub struct Time {
     timer: Timer,
     later: Arc<Mutex<SignedDuration>>,
+    /// By how much the vendor's clock is ahead.
+    ahead: Arc<Mutex<SignedDuration>>,
 }
 
 impl Time {
     /// Waits take no time.
     pub fn new() -> Time {
-        Time { timer: Timer::skipping(), later: Arc::new(Mutex::new(SignedDuration::ZERO)) }
+        Time { timer: Timer::skipping(), later: Arc::default(), ahead: Arc::default() }
     }
 
     /// The time.
@@ -82,7 +84,7 @@ impl Time {
     /// The simulator's clock.
     pub fn clock(&self) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
         let own = self.clone();
-        Arc::new(move || own.now())
+        Arc::new(move || own.now() + *own.ahead.lock().unwrap())
     }
 }
 
@@ -123,6 +125,40 @@ impl Reading {
         *self.time.later.lock().unwrap() += SignedDuration::from_mins(minutes);
     }
 
+    /// The vendor's clock is askew from now on.
+    pub fn set_vendor_ahead(&self, minutes: i64) {
+        *self.time.ahead.lock().unwrap() = SignedDuration::from_mins(minutes);
+    }
+
+    /// The vendor's time.
+    pub fn vendors_now(&self) -> Timestamp {
+        self.now() + *self.time.ahead.lock().unwrap()
+    }
+
+    /// Milliseconds that were waited.
+    pub fn elapsed_ms(&self) -> i64 {
+        self.time.timer.now_ms()
+    }
+
+    /// What of a rate was used since then: the least time in which so many requests can be sent, of the time that
+    /// it took.
+    pub fn share_of_rate(&self, since_ms: i64, requests: u64, rate: (u64, i64)) -> f64 {
+        let least_ms = (requests.div_ceil(rate.0) - 1) as f64 * rate.1 as f64;
+        least_ms / (self.elapsed_ms() - since_ms) as f64
+    }
+
+    /// What a cursor of spent requests holds.
+    pub async fn noted(&self) -> u64 {
+        let cursors = self.store.cursors("crm").await.unwrap();
+        let spent = cursors.get(SPENT);
+        Spent::parse(spent, self.now()).of_day()
+    }
+
+    /// The process ends and another one begins.
+    pub fn restart(&mut self) {
+        self.environment.pacers = Pacers::default();
+    }
+
     /// The source.
     pub fn source(&self) -> Box<dyn Source> {
         let zone = &self.settings.company.zone;
@@ -138,16 +174,26 @@ impl Reading {
 
     async fn run(&self, source: &dyn Source, full: Full) -> Result<SyncReport, String> {
         let clock = Clock::Fixed(self.now());
-        let sync = sync::Sync {
-            store: &self.store,
-            name: "crm",
-            source,
-            full,
-            people: None,
-            clock: &clock,
-            zone: &self.settings.company.zone,
-        };
+        let sync = self.planned(source, full, &clock);
         sync::run(&sync, &|_| {}).await.map_err(|error| error.to_string())
+    }
+
+    fn planned<'a>(
+        &'a self,
+        source: &'a dyn Source,
+        full: Full,
+        clock: &'a Clock,
+    ) -> sync::Sync<'a> {
+        let (store, zone) = (&self.store, &self.settings.company.zone);
+        sync::Sync { store, name: "crm", source, full, people: None, clock, zone }
+    }
+
+    /// What is logged before a sync.
+    pub async fn warned(&self, full: Full) -> String {
+        let clock = Clock::Fixed(self.now());
+        let (source, log) = (self.source(), Log::begin());
+        sync::warn(&self.planned(source.as_ref(), full, &clock)).await.unwrap();
+        log.take()
     }
 
     /// A sync that is cut off when its source has sent so many pages, which reach the store all at once. Gives how

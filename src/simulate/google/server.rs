@@ -104,16 +104,17 @@ impl Simulator {
 }
 
 impl Service for Shared {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     fn answer(&self, request: &Request) -> Answer {
         let now = (self.clock)();
         self.write_down(request);
-        let mut answer = match route::call(request) {
+        match route::call(request) {
             Ok(call) => self.admitted(request, &call, now).unwrap_or_else(|refused| refused),
             Err(refused) => refused,
-        };
-        let date = jiff::fmt::strtime::format("%a, %d %b %Y %H:%M:%S GMT", now);
-        answer.headers.push(("Date", date.unwrap_or_default()));
-        answer
+        }
     }
 }
 

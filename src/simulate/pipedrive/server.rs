@@ -117,6 +117,10 @@ impl Simulator {
 }
 
 impl Service for Shared {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     fn answer(&self, request: &Request) -> Answer {
         let now = (self.clock)();
         self.write_down(request);

@@ -128,6 +128,10 @@ impl Simulator {
 }
 
 impl Service for Shared {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
     fn answer(&self, request: &Request) -> Answer {
         let now = (self.clock)();
         let mut line = format!("{} {}", request.method, request.target);

@@ -36,6 +36,16 @@ fn forecast(probability: f64, closed: bool) -> (&'static str, &'static str) {
 }
 
 impl Org {
+    /// A stage is shown by another label; records hold its name, which stays.
+    pub fn rename_stage(&mut self, name: &str, label: &str) {
+        let Some(table) = self.table_mut("OpportunityStage") else { return };
+        for at in 0..table.records.len() {
+            if table.value(&table.records[at], "ApiName").as_text() == name {
+                table.set(at, "MasterLabel", Cell::text(label));
+            }
+        }
+    }
+
     /// Puts other stages in place of the present ones, in this order.
     pub fn set_stages(&mut self, stages: &[StageTold<'_>]) {
         let by = self.user;

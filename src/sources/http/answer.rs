@@ -1,7 +1,8 @@
 //! An answer, and what can go wrong before there is one.
 
+use jiff::Timestamp;
 use reqwest::Response;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 
 use super::{Quota, TRIES_MAX, WAIT_MS_MAX};
 use crate::net;
@@ -120,6 +121,12 @@ pub fn retry_after_ms(headers: &HeaderMap) -> Option<i64> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let secs: f64 = text.trim().parse().ok()?;
     (secs >= 0.0).then_some((secs.min(86_400.0) * 1_000.0).ceil() as i64)
+}
+
+/// The vendor's time, as its answer tells it.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp())
 }
 
 /// Why there is no answer.

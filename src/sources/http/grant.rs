@@ -16,6 +16,8 @@ use crate::config::secret::Secret;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// How long an assertion may be used.
 const ASSERTION_SECS: i64 = 180;
+/// A clock that is ahead by so much has not signed in the future.
+const SKEW_SECS: i64 = 60;
 /// What `grant_type` says of an assertion.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -121,7 +123,8 @@ impl Grant {
                     format!("{}: this is no RSA private key in PEM", private_key.place)
                 })?;
                 let mut claims = json!({
-                    "iss": id, "aud": audience, "iat": now_secs, "exp": now_secs + ASSERTION_SECS,
+                    "iss": id, "aud": audience,
+                    "iat": now_secs - SKEW_SECS, "exp": now_secs + ASSERTION_SECS,
                 });
                 for (name, value) in [("sub", username.as_deref()), ("scope", *scope)] {
                     if let Some(value) = value {

@@ -10,10 +10,11 @@ mod pacer;
 mod spent;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, RANGE};
 use serde::de::DeserializeOwned;
@@ -146,6 +147,8 @@ pub struct Api {
     /// Held while a token is asked for.
     asking: tokio::sync::Mutex<()>,
     pacer: Arc<Pacer>,
+    /// By how many seconds the vendor's clock is ahead of ours.
+    ahead_secs: AtomicI64,
     environment: Environment,
     /// Where the source stands in the configuration, for messages.
     place: String,
@@ -186,6 +189,7 @@ impl Api {
             credential: Mutex::new(None),
             asking: tokio::sync::Mutex::new(()),
             pacer,
+            ahead_secs: AtomicI64::new(0),
             environment: environment.clone(),
             place: place.to_owned(),
         })
@@ -215,6 +219,12 @@ impl Api {
     pub fn told(&self, cost: u64, quota: Quota) {
         self.pacer.spend(cost);
         self.pacer.learn(quota);
+    }
+
+    /// An instant of ours by the vendor's clock, where that is behind: nothing has happened there after it.
+    pub fn not_ahead(&self, at: Timestamp) -> Timestamp {
+        let behind_secs = self.ahead_secs.load(Ordering::Relaxed).min(0);
+        at.checked_add(SignedDuration::from_secs(behind_secs)).unwrap_or(at)
     }
 
     /// The time.
@@ -345,6 +355,10 @@ impl Api {
         let status = response.status().as_u16();
         let headers: HeaderMap = response.headers().clone();
         self.pacer.learn(self.vendor.quota(&headers));
+        if let Some(at) = answer::date(&headers) {
+            let ahead_secs = at.as_second() - self.now().as_second();
+            self.ahead_secs.store(ahead_secs, Ordering::Relaxed);
+        }
         let body = read_body(response, self.environment.body_bytes_max).await?;
         Ok((Answer { status, headers, body }, credential))
     }
@@ -402,10 +416,18 @@ impl Api {
 
     fn refused(&self, request: &Request, why: String) -> SourceError {
         let key = self.secrets_key();
+        let signed = |grant: &Grant| matches!(grant.proof, Proof::Assertion { .. });
+        let clock = match &self.auth {
+            // What is signed holds for minutes.
+            Auth::Grant(grant) if signed(grant) => {
+                ", and look whether this machine's clock is right"
+            }
+            _ => "",
+        };
         SourceError::Unauthorised {
             place: self.place.clone(),
             message: format!("{}: {why}", request.operation),
-            mend: format!("put a valid secret where `{key}` points to"),
+            mend: format!("put a valid secret where `{key}` points to{clock}"),
         }
     }
 

@@ -112,23 +112,8 @@ impl Marketo {
     ) -> Result<Complete, SourceError> {
         let instance = self.instance()?;
         let shares = Shares::new(request, self.settings.daily_share, &instance.api);
-        let mapper = self.mapper(&instance).await?;
-        let since = self.midnight(self.first_day(request.started));
-        // Two years back are earlier each day; what was read stays.
-        let from =
-            Export::begun(request.cursors.get(What::Leads.name())).unwrap_or(since).min(since);
-        let pass = Pass {
-            from,
-            instance,
-            mapper,
-            touches: self.settings.touches,
-            request,
-            pages,
-            shares,
-            seen: Mutex::default(),
-        };
-        let result = self.pass(&pass).await;
-        let (requests, bytes) = (pass.shares.calls(&pass.instance.api), pass.shares.bytes());
+        let result = self.read_within(&shares, &instance, request, &pages).await;
+        let (requests, bytes) = (shares.calls(&instance.api), shares.bytes());
         let name = &self.name;
         tracing::info!(
             source = name,
@@ -137,8 +122,36 @@ impl Marketo {
             "source {name}: {requests} requests were sent, {bytes} bytes of exports were read"
         );
         // Counted also where the pass failed: what was sent was sent.
-        let _ = pass.note_shares().await;
+        let _ = shares.note(&instance.api, &pages).await;
         result
+    }
+
+    async fn read_within(
+        &self,
+        shares: &Shares,
+        instance: &Instance,
+        request: &ReadRequest,
+        pages: &Sender<Page>,
+    ) -> Result<Complete, SourceError> {
+        let mapper = self.mapper(instance).await?;
+        // Where something happened is asked for by a time: one that is yet to come there would pass it over.
+        let started = instance.api.not_ahead(request.started);
+        let request = &ReadRequest { started, ..request.clone() };
+        let since = self.midnight(self.first_day(request.started));
+        // Two years back are earlier each day; what was read stays.
+        let from =
+            Export::begun(request.cursors.get(What::Leads.name())).unwrap_or(since).min(since);
+        let pass = Pass {
+            from,
+            instance: instance.clone(),
+            mapper,
+            touches: self.settings.touches,
+            request,
+            pages: pages.clone(),
+            shares,
+            seen: Mutex::default(),
+        };
+        self.pass(&pass).await
     }
 
     async fn pass(&self, pass: &Pass<'_>) -> Result<Complete, SourceError> {

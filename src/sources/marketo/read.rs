@@ -37,7 +37,7 @@ pub struct Pass<'a> {
     /// Leads that were created earlier are nobody's concern: their past was not read.
     pub from: Timestamp,
     /// What is used of the day's calls and bytes.
-    pub shares: Shares,
+    pub shares: &'a Shares,
     /// Ids of leads that were read, for a comparison of all of them.
     pub seen: Mutex<HashSet<u64>>,
 }
@@ -329,10 +329,7 @@ impl Pass<'_> {
 
     /// Notes what was used of the day's shares, so that it is not forgotten where a run is cut off.
     pub async fn note_shares(&self) -> Result<(), SourceError> {
-        for cursor in self.shares.cursors(&self.instance.api) {
-            self.send(Page { cursor: Some(cursor), ..Page::default() }).await?;
-        }
-        Ok(())
+        self.shares.note(&self.instance.api, &self.pages).await
     }
 
     /// Sends a page.

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::sources::ReadRequest;
+use tokio::sync::mpsc::Sender;
+
 use crate::sources::http::{Api, Share, Spent};
+use crate::sources::{Page, ReadRequest, SourceError};
 
 /// "50,000 calls a day" and "500 MB a day", of the whole instance.
 pub const DAILY_CALLS: u64 = 50_000;
@@ -49,10 +51,17 @@ impl Shares {
         self.bytes() < self.bytes_max
     }
 
-    /// What is to be remembered.
-    pub fn cursors(&self, api: &Api) -> [(String, String); 2] {
+    /// Remembers what was used.
+    ///
+    /// # Errors
+    /// When nobody takes pages any more.
+    pub async fn note(&self, api: &Api, pages: &Sender<Page>) -> Result<(), SourceError> {
         let mut exported = self.exported.clone();
         exported.add(self.bytes(), api.now());
-        [self.calls.cursor(api), (EXPORTED.to_owned(), exported.text())]
+        for cursor in [self.calls.cursor(api), (EXPORTED.to_owned(), exported.text())] {
+            let page = Page { cursor: Some(cursor), ..Page::default() };
+            pages.send(page).await.map_err(|_| SourceError::StoreGone)?;
+        }
+        Ok(())
     }
 }
