@@ -144,12 +144,10 @@ impl Source {
         let (fields, name) = match &mut self.kind {
             Kind::HubSpot(own) => (&mut own.fields, "email"),
             Kind::Marketo(own) => (&mut own.fields, "email"),
+            // Of a lead's person, who has it.
+            Kind::Pipedrive(own) => (&mut own.fields, "email"),
             Kind::Salesforce(own) => (&mut own.fields, "Email"),
-            Kind::Analytics(_)
-            | Kind::Csv(_)
-            | Kind::Pipedrive(_)
-            | Kind::Search(_)
-            | Kind::Tryton(_) => return,
+            Kind::Analytics(_) | Kind::Csv(_) | Kind::Search(_) | Kind::Tryton(_) => return,
         };
         let field = (Object::Lead, EMAIL_HASH.to_owned());
         fields.entry(field).or_insert_with(|| name.to_owned());

@@ -1,11 +1,11 @@
 //! The endpoints: lists by cursor (v2) and by offset (v1), change logs, and what values are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::map::{is, text};
+use super::map::{address, is, text};
 use crate::sources::SourceError;
 use crate::sources::http::{Api, Request};
 
@@ -17,6 +17,9 @@ pub const PAGES_MAX: usize = 100_000;
 const LIST_COST: u64 = 10;
 const OLD_LIST_COST: u64 = 20;
 const SMALL_COST: u64 = 5;
+
+/// "Up to 100" ids in one question.
+const IDS_MAX: usize = 100;
 
 /// An account.
 #[derive(Clone)]
@@ -174,6 +177,25 @@ impl Account {
             Err(SourceError::NotThere(_)) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// The addresses of people, by their ids; of those who have one and are there.
+    pub async fn addresses(
+        &self,
+        people: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, SourceError> {
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        let mut addresses = BTreeMap::new();
+        for some in people.chunks(IDS_MAX) {
+            let mut request = Request::get("list persons", "/api/v2/persons")
+                .with("ids", some.join(","))
+                .with("limit", IDS_MAX.to_string());
+            request.cost = LIST_COST;
+            for person in self.listed(&request).await?.items {
+                addresses.extend(text(&person, "id").zip(address(&person)));
+            }
+        }
+        Ok(addresses)
     }
 
     /// Everybody who owns or owned records.

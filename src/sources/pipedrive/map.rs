@@ -86,6 +86,13 @@ fn usual(object: Object, field: &str) -> Option<&'static str> {
     })
 }
 
+/// The primary address of a person, else the first.
+pub fn address(person: &Value) -> Option<String> {
+    let all = person.get("emails").or_else(|| person.get("email"))?.as_array()?;
+    let primary = all.iter().find(|own| is(own, "primary"));
+    primary.or(all.first()).and_then(|own| text(own, "value"))
+}
+
 /// Our id of a person, who is no lead.
 pub fn person(id: &str) -> String {
     format!("person:{id}")
@@ -266,6 +273,16 @@ mod tests {
             options: BTreeMap::from([("channel".to_owned(), channels)]),
             pages_url: Some("https://c.pipedrive.com".into()),
         }
+    }
+
+    #[test]
+    fn a_persons_address_is_the_primary_one() {
+        let told = serde_json::json!({"emails": [
+            {"value": "b@example.com", "primary": false}, {"value": "a@example.com", "primary": true},
+        ]});
+        assert_eq!(address(&told).as_deref(), Some("a@example.com"));
+        assert_eq!(address(&serde_json::json!({"emails": []})), None);
+        assert_eq!(address(&serde_json::json!({"emails": [{"value": ""}]})), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Sender;
 use super::account::{Account, List, PAGE_ROWS, PAGES_MAX};
 use super::cursor::{Cursor, second};
 use super::map::{self, Mapper, person, stamp, text};
+use crate::domain::person::EMAIL_HASH;
 use crate::domain::{Object, Record};
 use crate::sources::history::contact_role;
 use crate::sources::http::Share;
@@ -131,6 +132,7 @@ impl Pass<'_> {
             _ => (Object::Opportunity, true),
         };
         self.remember(object, &items);
+        let items = if object == Object::Lead { self.with_addresses(items).await? } else { items };
         if !deals {
             let mut page = self.plain(object, &items);
             if let (Some(cursor), true) = (cursor, sure) {
@@ -186,6 +188,20 @@ impl Pass<'_> {
             Err(SourceError::NotThere(_)) if self.account.is_gone(&id).await? => Ok(Vec::new()),
             other => other,
         }
+    }
+
+    /// Leads with the addresses of their persons, where people are matched by them.
+    async fn with_addresses(&self, mut leads: Vec<Value>) -> Result<Vec<Value>, SourceError> {
+        let Some(name) = self.mapper.name(Object::Lead, EMAIL_HASH) else { return Ok(leads) };
+        let people = leads.iter().filter_map(|lead| text(lead, "person_id")).collect();
+        let addresses = self.account.addresses(&people).await?;
+        for lead in &mut leads {
+            let address = text(lead, "person_id").and_then(|id| addresses.get(&id));
+            if let (Some(address), Some(lead)) = (address, lead.as_object_mut()) {
+                lead.insert(name.clone(), address.as_str().into());
+            }
+        }
+        Ok(leads)
     }
 
     /// Leads or activities. One that does not count is gone.
