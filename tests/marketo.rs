@@ -460,6 +460,21 @@ async fn lasting_faults_end_the_run_as_incomplete_and_the_next_one_goes_on() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_what_its_checksum_says_ends_the_run_and_is_made_anew() {
+    let (instance, _) = story();
+    let good = Marketing::with("", instance.clone(), MQL).await;
+    good.sync().await;
+    let fault = "[[fault]]\non = \"bulk_status\"\nanswer = \"bad_checksum\"\ntimes = 0\n";
+    let web = Marketing::with(fault, instance, MQL).await;
+    let error = web.reading.try_sync(Full::No).await.unwrap_err();
+    assert!(error.contains("checksum"), "{error}");
+    assert!(web.reading.complete_to().await.is_none());
+    web.simulator.set_faults(Faults::none());
+    web.sync().await;
+    assert_same(&dump(&web.reading.store).await, &dump(&good.reading.store).await, "checksum");
+}
+
+#[tokio::test]
 async fn refusals_name_the_mend_and_spent_quotas_wait_for_the_next_run() {
     let (instance, _) = story();
     for (on, answer, words) in [

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use super::cursor::{Export, Job, Sent};
-use super::instance::{Bulk, Standing};
+use super::instance::{Bulk, Made, Standing};
 use super::map::{CHANGE, FORM, SEND, STATUS};
 use super::read::{Pass, sends};
 use super::wire::second;
@@ -68,6 +69,20 @@ struct Found {
     names: BTreeMap<String, String>,
 }
 
+impl Made {
+    /// How what was read differs from what was made.
+    fn differs(&self, rows: u64, hash: Option<Context>) -> Option<String> {
+        if self.rows.is_some_and(|told| told != rows) {
+            return Some(format!("the file has {rows} rows, and not as many as were told"));
+        }
+        let told = self.checksum.as_deref()?.trim().to_lowercase();
+        let told = told.strip_prefix("sha256:")?;
+        let read: String =
+            hash?.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        (read != told).then(|| "the file is another one than its checksum says".to_owned())
+    }
+}
+
 /// How an export ended.
 #[derive(Debug)]
 pub enum Ended {
@@ -87,9 +102,8 @@ impl Pass<'_> {
                 return Ok(Ended::NotProvided);
             };
             match self.instance.await_job(what.bulk(), &job.id).await? {
-                Standing::Ready { bytes, rows } => {
-                    let size = (bytes, rows);
-                    if !self.file(what, &mut export, job, size, &mut found).await? {
+                Standing::Ready(made) => {
+                    if !self.file(what, &mut export, job, &made, &mut found).await? {
                         lost += 1;
                     }
                 }
@@ -188,13 +202,16 @@ impl Pass<'_> {
         what: What,
         export: &mut Export,
         mut job: Job,
-        (bytes, told): (u64, Option<u64>),
+        made: &Made,
         found: &mut Found,
     ) -> Result<bool, SourceError> {
         if !what.goes_on() {
             *found = Found::default();
             job = Job { offset: 0, rows: 0, header: Vec::new(), ..job };
         }
+        let bytes = made.bytes;
+        // Of a file that another run began this one does not know the first bytes.
+        let mut hash = (job.offset == 0).then(|| Context::new(&SHA256));
         while job.offset < bytes {
             let place = (job.offset, bytes);
             let piece = self.instance.piece(what.bulk(), &job.id, place, &job.header).await?;
@@ -204,6 +221,9 @@ impl Pass<'_> {
             };
             self.shares.read(piece.used as u64);
             job.offset += piece.used as u64;
+            if let Some(hash) = &mut hash {
+                hash.update(&piece.text);
+            }
             job.rows += piece.rows.len() as u64;
             job.header = piece.header;
             for some in piece.rows.chunks(ROWS_PER_PAGE) {
@@ -215,11 +235,10 @@ impl Pass<'_> {
             }
             self.note_shares().await?;
         }
-        if told.is_some_and(|told| told != job.rows) {
+        if let Some(why) = made.differs(job.rows, hash) {
             // The next run makes the job anew, and does not end at the same place.
             export.job = None;
             self.note(what, export, Page::default()).await?;
-            let why = format!("the file has {} rows, and not as many as were told", job.rows);
             return Err(self.instance.api.unanswered(what.name(), &why));
         }
         export.job = None;

@@ -14,6 +14,8 @@ pub struct Piece {
     pub rows: Vec<Value>,
     /// How many bytes of the piece they take.
     pub used: usize,
+    /// These bytes.
+    pub text: Vec<u8>,
 }
 
 /// Reads a piece. The first one begins with the names of the columns; those of later ones are given. The last

@@ -44,11 +44,22 @@ pub enum Bulk {
     Activities,
 }
 
+/// What a job made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Bytes of its file.
+    pub bytes: u64,
+    /// Rows of it, where that is told.
+    pub rows: Option<u64>,
+    /// `sha256:` and the hash of the file, where that is told.
+    pub checksum: Option<String>,
+}
+
 /// How a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Its file is there, with so many bytes and rows.
-    Ready { bytes: u64, rows: Option<u64> },
+    /// Its file is there.
+    Ready(Made),
     /// It is gone or failed; why.
     Lost(String),
 }
@@ -266,7 +277,9 @@ impl Instance {
                 "completed" => {
                     let number = |name: &str| status.get(name).and_then(Value::as_u64);
                     let bytes = number("fileSize").unwrap_or(0);
-                    return Ok(Standing::Ready { bytes, rows: number("numberOfRecords") });
+                    let rows = number("numberOfRecords");
+                    let checksum = text(&status, "fileChecksum");
+                    return Ok(Standing::Ready(Made { bytes, rows, checksum }));
                 }
                 // It was made and never began: the run before was cut off between the two.
                 "created" => {
@@ -324,5 +337,7 @@ fn part(
     let body = body.and_then(|body| body.get(..length));
     let body =
         body.ok_or_else(|| format!("{} bytes where {length} were asked for", answer.body.len()))?;
-    piece(body, header, last + 1 >= bytes)
+    let mut found = piece(body, header, last + 1 >= bytes)?;
+    found.text = body[..found.used].to_vec();
+    Ok(found)
 }
