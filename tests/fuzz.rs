@@ -264,7 +264,7 @@ async fn a_vendor_that_answers_anything_ends_the_sync_with_a_word() {
     let environment = Environment {
         timer: Timer::skipping(),
         clock: Clock::default(),
-        request_timeout: Duration::from_secs(2),
+        request_timeout: Some(Duration::from_secs(2)),
         body_bytes_max: 1 << 20,
         ca_file: None,
         pacers: Pacers::default(),

@@ -286,7 +286,7 @@ async fn of_a_days_tokens_only_the_share_is_used_over_all_runs() {
 }
 
 #[tokio::test]
-async fn at_least_95_percent_of_the_rate_is_used_and_never_more() {
+async fn at_least_95_percent_of_the_rate_is_used() {
     let limits = "[data]\nsettle_hours = 0\n[limits]\npage_rows = 5\n";
     for keys in [ANALYTICS, SEARCH] {
         let web = Web::new(keys, limits).await;

@@ -405,6 +405,39 @@ async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
 }
 
 #[tokio::test]
+async fn wherever_an_increment_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let keys = format!("touches = true\n{MQL}");
+    reading::cut_off_anywhere(async || {
+        let (instance, leads) = story();
+        let web = Marketing::with("[limits]\nslice_rows = 5\n", instance, &keys).await;
+        web.sync().await;
+        let now = web.reading.now();
+        {
+            let mut instance = web.instance();
+            for number in 0..40 {
+                let at = now + SignedDuration::from_secs(60 * number);
+                let id = lead(&mut instance, "Fair", at);
+                if number % 4 == 0 {
+                    instance.change(
+                        id,
+                        "leadStatus",
+                        json!("MQL"),
+                        at + SignedDuration::from_secs(9),
+                    );
+                }
+            }
+            let email = instance.add_email("December", None, now);
+            for id in &leads {
+                instance.send_email(*id, email, now, now);
+            }
+        }
+        web.reading.pass(300);
+        web
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn jobs_that_fail_and_queues_that_are_full_cost_time_and_nothing_else() {
     let (instance, _) = story();
     let good = Marketing::with("", instance.clone(), MQL).await;

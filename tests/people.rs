@@ -119,6 +119,22 @@ async fn a_person_whom_two_sources_know_counts_once_whichever_is_read_first() {
 }
 
 #[tokio::test]
+async fn check_says_how_many_are_known_by_two_sources_and_by_what() {
+    let (folder, _, store) = read(["crm", "marketing"]).await;
+    store.close().await;
+    let config = folder.path().join("paceline.toml");
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_paceline"))
+        .args(["--config", config.to_str().unwrap(), "check"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(ran.stdout).unwrap();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected =
+        "2 of 3 leads are leads of crm too, and count once: 1 by its id, 1 by their address";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[tokio::test]
 async fn no_address_is_stored_and_none_is_matched_where_that_is_off() {
     let (folder, _settings, store) = read(["crm", "marketing"]).await;
     store.close().await;

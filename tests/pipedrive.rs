@@ -244,6 +244,22 @@ fn story() -> Account {
     account
 }
 
+/// What happens after a first load.
+fn grow(account: &mut Account) {
+    let now = instant("2026-11-02T12:00:00Z");
+    for n in 0..30 {
+        let lead = account.create("leads", &[("title", json!("N"))], now + n.minutes());
+        if n % 5 == 0 {
+            let id = account.convert_lead(&lead, now + 35.minutes());
+            account.win(&id, now + (36 + n).minutes());
+        }
+    }
+    let id = deal(account, "late", now);
+    account.lose(&id, "price", now + 40.minutes());
+    let gone = deal(account, "gone", now);
+    account.delete("deals", &gone, now + 41.minutes());
+}
+
 /// A store of some records, after a first load and some changes.
 async fn stored(faults: &str) -> Vec<String> {
     let faults = format!("[limits]\npage_rows = 7\nenforce = false\n{faults}");
@@ -255,15 +271,7 @@ async fn stored(faults: &str) -> Vec<String> {
     }
     pipes.simulator.set_faults(Faults::from_toml(&faults).unwrap());
     pipes.pass(240);
-    let now = instant("2026-11-02T12:00:00Z");
-    {
-        let mut account = pipes.account();
-        for n in 0..30 {
-            account.create("leads", &[("title", json!("N"))], now + n.minutes());
-        }
-        let id = deal(&mut account, "late", now);
-        account.lose(&id, "price", now + 40.minutes());
-    }
+    grow(&mut pipes.account());
     pipes.pass(60);
     while let Err(error) = pipes.try_sync(Full::No).await {
         runs += 1;
@@ -309,6 +317,19 @@ async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
     let limits = "[limits]\npage_rows = 7\nenforce = false\n";
     let keys = "rate_limit = \"20/2s\"\n";
     pipes::cut_off_anywhere(async || Pipes::with(limits, story(), keys).await).await;
+}
+
+#[tokio::test]
+async fn wherever_an_increment_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    let limits = "[limits]\npage_rows = 5\nenforce = false\n";
+    pipes::cut_off_anywhere(async || {
+        let pipes = Pipes::with(limits, story(), "rate_limit = \"20/2s\"\n").await;
+        pipes.sync().await;
+        grow(&mut pipes.account());
+        pipes.pass(300);
+        pipes
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -336,6 +336,21 @@ async fn wherever_a_first_load_is_cut_off_it_ends_as_one_that_is_left_alone() {
 }
 
 #[tokio::test]
+async fn wherever_an_increment_is_cut_off_it_ends_as_one_that_is_left_alone() {
+    account::cut_off_anywhere(async || {
+        let account =
+            Account::with("[limits]\nenforce = false\n", portal(), "rate_limit = \"none\"\n");
+        let account = account.await;
+        account.sync().await;
+        account.pass(240);
+        change(&account);
+        account.pass(30);
+        account
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_first_load_goes_on_at_the_page_where_it_was_cut_off() {
     let cut = "[limits]\nenforce = false\n[[fault]]\non = \"list\"\nobject = \"contacts\"\nskip = 30\ntimes = 0\nanswer = \"500\"\n";
     let account = Account::with(cut, generated(5_000, 13), "rate_limit = \"none\"\n").await;

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::domain::Object;
+use crate::sources::http::is_spent;
 use crate::sources::{Complete, Inventory, Page, ReadRequest, Source, SourceError, Waiting};
 use crate::store::{Store, StoreError, forget};
 use people::People;
@@ -150,12 +151,16 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
 /// When the store cannot be read.
 pub async fn warn(sync: &Sync<'_>) -> Result<(), StoreError> {
     let name = sync.name;
-    if sync.full == Full::No && !sync.store.cursors(name).await?.is_empty() {
+    // What was spent is noted also where nothing was to be had.
+    let is_first = sync.store.cursors(name).await?.keys().all(|cursor| is_spent(cursor));
+    if sync.full == Full::No && !is_first {
         return Ok(());
     }
-    let warnings = sync.source.check().await.map(|probe| probe.warnings);
-    for warning in warnings.unwrap_or_default() {
-        tracing::warn!(source = name, "source {name}: {warning}");
+    match sync.source.check().await {
+        Ok(probe) => probe.warnings.iter().for_each(|warning| {
+            tracing::warn!(source = name, "source {name}: {warning}");
+        }),
+        Err(error) => tracing::info!(source = name, "source {name} cannot be checked: {error}"),
     }
     Ok(())
 }

@@ -3,8 +3,9 @@ increment of new leads, and the share of the allowed rate that is used:
 
     python3 tests/studies/loads.py target/release/paceline salesforce 1000000
 
-The vendor is salesforce, pipedrive, hubspot, marketo (leads) or ga4 (rows of sessions). Marketo's exports are looked at
-once a minute, as the vendor asks: most of such a run is waiting.
+The vendor is salesforce, pipedrive, hubspot, marketo (leads), ga4 (rows of sessions) or search-console (as many days as ga4
+has, of a hundred queries each). Marketo's exports are looked at once a minute, as the vendor asks: most of such a run is
+waiting. Of Google's two the increment is what every sync reads: the last days, which may have been restated.
 
 The figures are for docs/PERFORMANCE.md. Everything listens on loopback only and ends with this script.
 """
@@ -28,17 +29,19 @@ SECRETS = {
     "hubspot": 'token = { file = "secret" }\n',
     "marketo": 'client_id = "key"\nclient_secret = { file = "secret" }\nsince = "SINCE"\n',
     "ga4": 'property = "123456789"\nkey = { file = "key.json" }\nsince = "SINCE"\n',
+    "search-console": 'site = "sc-domain:example.com"\nkey = { file = "key.json" }\nsince = "SINCE"\n',
 }
 LIMITS = "[limits]\nenforce = false\n" + {"salesforce": "daily = 100000000\n", "marketo": "status_secs = 0\n"}.get(VENDOR, "")
-NOUN = "rows" if VENDOR == "ga4" else "leads"
+GOOGLE = VENDOR in ("ga4", "search-console")
+NOUN = "rows" if GOOGLE else "leads"
 # How far back is read, where that is configured.
 DAYS = 25 if VENDOR == "marketo" else 760
 # Leads of an increment.
 NEW = 5_000
-# Leads of a load that the rate binds.
-PACED = 100_000
+# Leads, or rows, of a load that the rate binds.
+PACED = COUNT if GOOGLE else 100_000
 # Requests in seconds: what the vendor allows where it names a rate, else one that binds.
-RATE = {"pipedrive": (20, 2), "hubspot": (190, 10)}.get(VENDOR, (5, 1))
+RATE = {"pipedrive": (20, 2), "hubspot": (190, 10), "ga4": (1, 1), "search-console": (2, 1)}.get(VENDOR, (5, 1))
 
 
 def content(count):
@@ -131,7 +134,7 @@ def configure(name, url, rate):
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - DAYS * 86_400))
     secrets = SECRETS[VENDOR].replace("SINCE", since)
     (folder / "secret").write_text("secret\n")
-    if VENDOR == "ga4":
+    if GOOGLE:
         key = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, text=True, check=True).stdout
         (folder / "key.json").write_text(json.dumps(
             {"client_email": "study@example.com", "private_key": key, "token_uri": f"{url}/token"}))
@@ -142,7 +145,7 @@ def configure(name, url, rate):
 
 
 def sync(folder):
-    """Seconds of the whole process, and the requests that it sent."""
+    """Seconds of the whole process, the requests that it sent, and the records that it read."""
     began = time.monotonic()
     done = subprocess.run([PACELINE, "-v", "--config", "paceline.toml", "sync"], cwd=folder,
                           capture_output=True, text=True, env={"PATH": "/bin"})
@@ -150,33 +153,34 @@ def sync(folder):
     if done.returncode != 0:
         raise SystemExit(done.stderr)
     told = re.search(r"(\d+) requests were sent", done.stderr)
-    return seconds, int(told.group(1)) if told else None
+    read = re.search(r"was read .*?read=(\d+)", done.stderr)
+    return seconds, int(told.group(1)), int(read.group(1))
 
 
 with Simulator(COUNT) as simulator:
     folder = configure("first", simulator.url, "none")
-    seconds, requests = sync(folder)
+    seconds, requests, read = sync(folder)
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"first load of {COUNT:,} {NOUN}: {seconds:.1f} s, {COUNT / seconds:,.0f} records a second, "
-          f"{requests or 'uncounted'} requests, {peak_mib:.0f} MiB at most", flush=True)
-    seconds, requests = sync(folder)
-    print(f"a sync when nothing changed: {seconds:.2f} s, {requests or 'uncounted'} requests", flush=True)
-    if VENDOR != "ga4":
+    print(f"first load of {read if GOOGLE else COUNT:,} {NOUN}: {seconds:.1f} s, {read / seconds:,.0f} records a second, "
+          f"{requests} requests, {peak_mib:.0f} MiB at most", flush=True)
+    seconds, requests, read = sync(folder)
+    print(f"a sync when nothing changed: {seconds:.2f} s, {read:,} records, {requests} requests", flush=True)
+    if not GOOGLE:
         Writer(simulator.url).create(NEW)
         # Some vendors are read up to some seconds ago.
         time.sleep(5)
-        seconds, requests = sync(folder)
+        seconds, requests, _ = sync(folder)
         print(f"{NEW:,} new {NOUN}: {seconds:.2f} s, {NEW / seconds:,.0f} records a second, {requests} requests, "
               f"{leads(folder) - COUNT:,} of them stored", flush=True)
 
-if VENDOR in ("ga4", "marketo"):
-    # A day's report is one question, and an export is waited for: the rate does not bind them.
+if VENDOR == "marketo":
+    # Its exports are waited for: the rate does not bind them, and of what follows a test tells the share.
     raise SystemExit(0)
 
 with Simulator(PACED) as simulator:
     count, secs = RATE
     folder = configure("paced", simulator.url, f"{count}/{secs}s")
-    seconds, requests = sync(folder)
+    seconds, requests, _ = sync(folder)
     # The least time that the limit allows: the first requests of each window may go at once.
     least = (requests - 1) // count * secs
     print(f"{PACED:,} {NOUN} at {count} requests in {secs} s: {requests} in {seconds:.1f} s, {least} s at least: "

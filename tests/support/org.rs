@@ -5,13 +5,13 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use paceline::simulate::salesforce::{Faults, Org, Simulator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[path = "reading.rs"]
 mod reading;
-use super::support;
+use super::support::{self, instant};
 #[allow(unused_imports, reason = "each test file uses its own part of it")]
 pub use reading::cut_off_anywhere;
 use reading::{Reading, Time};
@@ -85,4 +85,70 @@ pub fn leads(org: &mut Org, count: usize, from: Timestamp) -> Vec<String> {
         org.create("Lead", &[("LeadSource", source.into()), ("LastName", "Invented".into())], at)
     };
     (0..count).map(lead).collect()
+}
+
+/// When what is there from the beginning began.
+pub const BEGUN: &str = "2026-10-01T09:00:00Z";
+
+/// An opportunity of this company.
+pub fn deal(company: &Company, fields: &[(&str, Value)]) -> String {
+    let mut own = vec![
+        ("Name", json!("Invented")),
+        ("StageName", json!("Prospecting")),
+        ("CloseDate", json!("2026-12-18")),
+        ("Amount", json!(12500.5)),
+    ];
+    own.retain(|(name, _)| fields.iter().all(|(field, _)| field != name));
+    own.extend(fields.iter().cloned());
+    company.create("Opportunity", &own)
+}
+
+/// Some of everything.
+pub fn story() -> Org {
+    let mut org = Org::empty();
+    let at = |hours: i64| instant(BEGUN) + hours.hours();
+    org.track_owner_history(true);
+    let people = leads(&mut org, 450, instant(BEGUN));
+    let campaign = org.create("Campaign", &[("Name", json!("Racks"))], at(0));
+    for (number, lead) in people.iter().enumerate().step_by(3) {
+        let hours = 2 + number as i64 / 2;
+        let member = [("CampaignId", json!(campaign)), ("LeadId", json!(lead))];
+        org.create("CampaignMember", &member, at(hours));
+        let fields = [
+            ("StageName", json!("Prospecting")),
+            ("CloseDate", json!("2026-12-18")),
+            ("Amount", json!(100 + number)),
+        ];
+        let id = org.create("Opportunity", &fields, at(hours));
+        org.convert_lead(lead, Some(&id), at(hours));
+        let stage = ["Closed Won", "Closed Lost", "Qualification"][number / 3 % 3];
+        org.update("Opportunity", &id, &[("StageName", json!(stage))], at(hours + 20));
+        let call = [
+            ("WhatId", json!(id)),
+            ("TaskSubtype", json!("Call")),
+            ("Status", json!("Completed")),
+            ("IsClosed", json!(true)),
+        ];
+        org.create("Task", &call, at(hours + 1));
+    }
+    org
+}
+
+/// What happens after a first load: people come, change, convert, are merged and go.
+pub fn grow(org: &mut Org) {
+    let now = instant("2026-11-02T12:00:00Z");
+    let ids = leads(org, 250, now);
+    let later = now + 1.hours();
+    org.update("Lead", &ids[3], &[("LeadSource", json!("Changed"))], later);
+    org.delete("Lead", &ids[4], later);
+    org.merge_leads(&ids[5], &ids[6], later);
+    let campaign = org.create("Campaign", &[("Name", json!("Fair"))], later);
+    for lead in ids.iter().skip(10).step_by(20) {
+        let member = [("CampaignId", json!(campaign)), ("LeadId", json!(lead))];
+        org.create("CampaignMember", &member, later);
+        let fields = [("StageName", json!("Prospecting")), ("CloseDate", json!("2026-12-18"))];
+        let id = org.create("Opportunity", &fields, later);
+        org.convert_lead(lead, Some(&id), later);
+        org.update("Opportunity", &id, &[("StageName", json!("Closed Won"))], later + 1.minutes());
+    }
 }

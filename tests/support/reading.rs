@@ -106,7 +106,7 @@ impl Reading {
         let environment = Environment {
             timer: time.timer.clone(),
             clock: Clock::Fixed(instant(START)),
-            request_timeout: std::time::Duration::from_millis(1_500),
+            request_timeout: Some(std::time::Duration::from_millis(1_500)),
             body_bytes_max: 4 << 20,
             ca_file: None,
             pacers: Pacers::default(),

@@ -61,7 +61,8 @@ impl Analytics {
     }
 
     fn api(&self) -> Result<Api, SourceError> {
-        api(&self.settings.account, SCOPE, &self.environment, &self.place)
+        let limited = (SCOPE, self.settings.property.as_str());
+        api(&self.settings.account, limited, &self.environment, &self.place)
     }
 
     fn dimensions(&self) -> Dimensions {
@@ -187,9 +188,16 @@ impl Analytics {
     }
 
     fn page(&self, (from, to): (Date, Date), report: &Report, cursor: &mut Cursor) -> Page {
-        let days = each_day(from, to);
-        let (records, faults) = report.visits(&self.name, &days);
         cursor.advance(from, to);
+        cursor.see(report.first_day());
+        let days = each_day(from, to);
+        // Before the first visits there was no property yet.
+        let living: Vec<Date> = days
+            .iter()
+            .copied()
+            .filter(|day| cursor.seen.is_some_and(|seen| *day > seen))
+            .collect();
+        let (records, faults) = report.visits(&self.name, &living);
         let parents = days.iter().map(Date::to_string).collect();
         let whole = Some(Whole { field: "at", parents });
         let part = Part { whole, ..Part::of(Object::Visit, records) };

@@ -10,6 +10,9 @@ pub struct Cursor {
     pub from: Option<Date>,
     /// The last day that was read.
     pub to: Option<Date>,
+    /// The first day that has visits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Date>,
 }
 
 impl Cursor {
@@ -35,9 +38,17 @@ impl Cursor {
         (from <= last).then_some((from, last))
     }
 
-    /// These days were read, in their order.
+    /// There were visits on this day.
+    pub fn see(&mut self, day: Option<Date>) {
+        self.seen = self.seen.into_iter().chain(day).min();
+    }
+
+    /// These days were read, in their order. Who goes further back begins anew: a run that ends among them has not
+    /// read what lies between them and the days before.
     pub fn advance(&mut self, first: Date, to: Date) {
-        self.from = Some(self.from.map_or(first, |from| from.min(first)));
+        if self.from.is_none_or(|from| first < from) {
+            *self = Cursor { from: Some(first), to: None, ..self.clone() };
+        }
         self.to = Some(self.to.map_or(to, |own| own.max(to)));
     }
 }
@@ -78,6 +89,19 @@ mod tests {
         let earlier = date(2025, 6, 1);
         assert_eq!(cursor.days(earlier, next, 4, false), Some((earlier, next)));
         assert_eq!(Cursor::default().days(next, last, 4, false), None, "it begins in the future");
+    }
+
+    #[test]
+    fn who_goes_further_back_and_is_cut_off_reads_what_is_missing() {
+        let (first, last) = (date(2026, 1, 1), date(2026, 3, 10));
+        let mut cursor = Cursor::default();
+        cursor.advance(first, last);
+        let earlier = date(2025, 6, 1);
+        cursor.advance(earlier, date(2025, 6, 30));
+        let rest = cursor.days(earlier, last, 4, false);
+        assert_eq!(rest, Some((date(2025, 6, 27), last)), "the days between are not read yet");
+        cursor.advance(date(2025, 6, 27), last);
+        assert_eq!(cursor.days(earlier, last, 4, false), Some((date(2026, 3, 7), last)));
     }
 
     #[test]

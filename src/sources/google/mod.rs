@@ -29,7 +29,7 @@ const TRIES_MAX: u32 = 3;
 /// An API of Google at this address, for a service account that may do what `scope` says.
 fn api(
     account: &Account,
-    scope: &'static str,
+    (scope, limited): (&'static str, &str),
     environment: &Environment,
     place: &str,
 ) -> Result<Api, SourceError> {
@@ -59,7 +59,14 @@ fn api(
     let client_id = given(field("client_email")?);
     let auth = Auth::Grant(Grant { url, client_id, proof, secrets_key: "key" });
     let rate = Rate::of(account.rate_limit, USUAL_RATE);
-    Api::new(&account.base_url, Box::new(Google), auth, (rate, None), environment, place)
+    Api::new(
+        &account.base_url,
+        Box::new(Google { property: limited.to_owned() }),
+        auth,
+        (rate, None),
+        environment,
+        place,
+    )
 }
 
 /// A pass; the log says how many requests it took.
@@ -75,8 +82,10 @@ async fn counted(
     result
 }
 
-/// Google.
-struct Google;
+/// Google: the Data API's limits are a property's.
+struct Google {
+    property: String,
+}
 
 impl Vendor for Google {
     fn meaning(&self, answer: &Answer) -> Meaning {
@@ -95,7 +104,7 @@ impl Vendor for Google {
             403 => Meaning::Refused { why, mend: error.mend().into() },
             200..=299 => again(why),
             // What the API knows and does not have is told as JSON; an address that it does not know is a page.
-            404 if error.status.is_empty() => Meaning::Refused {
+            404 if !error.is_told => Meaning::Refused {
                 why: format!("{why}: this address is not known"),
                 mend: "look whether `base_url` is right; where this worked before, this version of the API was \
                        switched off: install a newer paceline"
@@ -103,6 +112,10 @@ impl Vendor for Google {
             },
             _ => answer.usual_meaning(why, "the API's own address"),
         }
+    }
+
+    fn limited(&self) -> &str {
+        &self.property
     }
 
     fn tries_max(&self) -> u32 {
@@ -119,6 +132,8 @@ fn is_html(answer: &Answer) -> bool {
 /// An error as Google tells it.
 #[derive(Default)]
 struct Error {
+    /// Whether there is one.
+    is_told: bool,
     /// Its name: `PERMISSION_DENIED`.
     status: String,
     message: String,
@@ -143,7 +158,8 @@ impl Error {
             ["errors", "details"].into_iter().filter_map(|name| error.get(name)?.as_array());
         let reasons = lists.flatten().filter_map(|one| one.get("reason")?.as_str());
         let reasons = reasons.map(str::to_owned).collect();
-        Error { status: text("status"), message: text("message"), reasons }
+        let is_told = error.is_object();
+        Error { is_told, status: text("status"), message: text("message"), reasons }
     }
 
     fn words(&self) -> String {
@@ -188,7 +204,7 @@ mod tests {
 
     fn meaning(status: u16, body: &str) -> Meaning {
         let answer = Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
-        Google.meaning(&answer)
+        Google { property: String::new() }.meaning(&answer)
     }
 
     #[test]
@@ -208,6 +224,16 @@ mod tests {
         assert!(matches!(meaning(403, old), Meaning::Again { .. }));
         let old = old.replace("rateLimitExceeded", "quotaExceeded");
         assert!(matches!(meaning(403, &old), Meaning::Later { .. }));
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_as_json_and_an_address_that_nobody_knows_is_a_page() {
+        let old = r#"{"error":{"code":404,"message":"x","errors":[{"reason":"notFound"}]}}"#;
+        assert_eq!(meaning(404, old), Meaning::Gone);
+        let new = r#"{"error":{"code":404,"message":"x","status":"NOT_FOUND"}}"#;
+        assert_eq!(meaning(404, new), Meaning::Gone);
+        let Meaning::Refused { why, mend } = meaning(404, "<html>") else { panic!("not refused") };
+        assert!(why.contains("not known") && mend.contains("newer paceline"), "{why} {mend}");
     }
 
     #[test]

@@ -153,6 +153,11 @@ impl Report {
         self.quality.sampled |= next.quality.sampled;
     }
 
+    /// The first day that has visits.
+    pub fn first_day(&self) -> Option<Date> {
+        self.sessions.keys().next().map(|(day, ..)| *day)
+    }
+
     /// The property's zone; UTC where it tells none that is known.
     pub fn time_zone(&self) -> TimeZone {
         let zone = self.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
@@ -203,7 +208,7 @@ impl Report {
 
     /// Why there may be visits where none are told.
     fn withheld(&self) -> Option<String> {
-        let thresholds = || "Google's thresholds withhold those of few people".to_owned();
+        let thresholds = || "Google's thresholds may withhold those of few people".to_owned();
         let reason = self.empty_reason.as_ref().map(|reason| format!("Google says {reason}"));
         reason.or_else(|| self.quality.thresholded.then(thresholds))
     }

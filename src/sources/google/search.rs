@@ -60,7 +60,7 @@ impl Search {
     }
 
     fn api(&self) -> Result<Api, SourceError> {
-        api(&self.settings.account, SCOPE, &self.environment, &self.place)
+        api(&self.settings.account, (SCOPE, ""), &self.environment, &self.place)
     }
 
     /// A page of rows of final data.

@@ -1,5 +1,7 @@
 //! An answer, and what can go wrong before there is one.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
@@ -108,6 +110,16 @@ pub trait Vendor: Send + Sync {
     /// What an answer's headers say about limits.
     fn quota(&self, _headers: &HeaderMap) -> Quota {
         Quota::default()
+    }
+
+    /// Whose limits they are, where not all of a credential's requests count against the same ones.
+    fn limited(&self) -> &str {
+        ""
+    }
+
+    /// How long an answer may take.
+    fn answers_within(&self) -> Duration {
+        Duration::from_secs(30)
     }
 
     /// How often one request is tried where the vendor asks for another try.

@@ -28,7 +28,7 @@ use answer::{Trouble, read_body};
 use grant::Refusal;
 pub use grant::{Grant, Proof};
 pub use pacer::{DaySpent, Lane, Pacer, Pacers, Quota, Rate};
-pub use spent::{SPENT, Share, Spent};
+pub use spent::{EXPORTED, SPENT, Share, Spent, is_spent};
 
 /// Tries of one request before the run gives up, where the vendor says nothing else.
 pub const TRIES_MAX: u32 = 6;
@@ -43,6 +43,7 @@ const BACKOFF_MS: i64 = 1_000;
 /// The longest such wait.
 const BACKOFF_MS_MAX: i64 = 20_000;
 const DAY_SPENT: &str = "today's quota of requests, or our share of it, is spent";
+const DAY_SECS: i64 = 86_400;
 /// A longer wait than this is not sat out: the run ends, and the next one goes on.
 pub const WAIT_MS_MAX: i64 = 60_000;
 
@@ -53,8 +54,8 @@ pub struct Environment {
     pub timer: Timer,
     /// The time that assertions are signed at.
     pub clock: Clock,
-    /// How long an exchange may take.
-    pub request_timeout: Duration,
+    /// How long an exchange may take; as long as the vendor is known to where there is none.
+    pub request_timeout: Option<Duration>,
     /// How large an answer may be.
     pub body_bytes_max: usize,
     /// Authorities that are trusted beside the machine's.
@@ -68,7 +69,7 @@ impl Default for Environment {
         Environment {
             timer: Timer::default(),
             clock: Clock::System,
-            request_timeout: Duration::from_secs(30),
+            request_timeout: None,
             body_bytes_max: 32 * 1024 * 1024,
             ca_file: None,
             pacers: Pacers::of_process(),
@@ -168,18 +169,19 @@ impl Api {
         place: &str,
     ) -> Result<Api, SourceError> {
         let ca_file = environment.ca_file.as_deref();
-        let client =
-            net::client(base_url, environment.request_timeout, ca_file).map_err(|message| {
-                let mend = "mend `[network] ca_file`".to_owned();
-                SourceError::At { place: place.to_owned(), message, mend }
-            })?;
+        let timeout = environment.request_timeout.unwrap_or_else(|| vendor.answers_within());
+        let client = net::client(base_url, timeout, ca_file).map_err(|message| {
+            let mend = "mend `[network] ca_file`".to_owned();
+            SourceError::At { place: place.to_owned(), message, mend }
+        })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
         let whose = match &auth {
             Auth::Bearer(secret) | Auth::Header(_, secret) => secret.reveal().unwrap_or_default(),
             Auth::Grant(grant) => grant.client_id.reveal().unwrap_or_default(),
             Auth::Session => String::new(),
         };
-        let account = super::id_hash(&format!("{base_url} {whose} {rates:?}"));
+        let limited = vendor.limited();
+        let account = super::id_hash(&format!("{base_url} {whose} {limited} {rates:?}"));
         let pacer = environment.pacers.of(account, rates, &environment.timer);
         Ok(Api {
             client,
@@ -223,7 +225,9 @@ impl Api {
 
     /// An instant of ours by the vendor's clock, where that is behind: nothing has happened there after it.
     pub fn not_ahead(&self, at: Timestamp) -> Timestamp {
-        let behind_secs = self.ahead_secs.load(Ordering::Relaxed).min(0);
+        let ahead_secs = self.ahead_secs.load(Ordering::Relaxed);
+        // By more than a day no clock is off: something on the way tells an odd time.
+        let behind_secs = if ahead_secs < -DAY_SECS { 0 } else { ahead_secs.min(0) };
         at.checked_add(SignedDuration::from_secs(behind_secs)).unwrap_or(at)
     }
 

@@ -174,7 +174,8 @@ impl Pacer {
             state.blocked_until_ms = state.blocked_until_ms.max(until_ms);
         }
         state.day_is_spent |= quota.daily_remaining == Some(0);
-        state.daily = quota.daily.or(state.daily);
+        // A day that allows nothing is no limit but an answer that says nothing.
+        state.daily = quota.daily.filter(|daily| *daily > 0).or(state.daily);
     }
 
     /// Of what a day allows everybody together, at most this share is ours; so much was used in the last 24
@@ -182,7 +183,7 @@ impl Pacer {
     pub fn share(&self, share: f64, spent_today: u64, daily: Option<u64>) {
         let mut state = self.lock();
         (state.share, state.spent_today) = (Some(share), spent_today + state.unnoted);
-        state.daily = state.daily.or(daily);
+        state.daily = state.daily.or(daily.filter(|daily| *daily > 0));
     }
 
     /// What was used and is not noted yet.

@@ -12,10 +12,17 @@ use crate::sources::{Page, ReadRequest, SourceError};
 
 /// The cursor that holds it.
 pub const SPENT: &str = "requests";
+/// The cursor that holds how many bytes of exports were read in the last day.
+pub const EXPORTED: &str = "exported bytes";
 const HOUR_SECS: i64 = 3_600;
 const DAY_HOURS: i64 = 24;
-/// What may be used before it is noted: a run that is killed forgets no more.
+/// What may be used before it is noted: a run that is killed forgets little more.
 const UNNOTED_MAX: u64 = 20;
+
+/// Whether a cursor holds what was used, and not how far anything was read.
+pub fn is_spent(cursor: &str) -> bool {
+    [SPENT, EXPORTED].contains(&cursor)
+}
 
 /// What was used in the last day, by the hour since 1970.
 #[derive(Clone, Default, Serialize, Deserialize)]

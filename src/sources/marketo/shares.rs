@@ -4,14 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc::Sender;
 
-use crate::sources::http::{Api, Share, Spent};
+use crate::sources::http::{Api, EXPORTED, Share, Spent};
 use crate::sources::{Page, ReadRequest, SourceError};
 
 /// "50,000 calls a day" and "500 MB a day", of the whole instance.
 pub const DAILY_CALLS: u64 = 50_000;
 const DAILY_EXPORT_BYTES: u64 = 500_000_000;
-/// The cursor that holds how many bytes of exports were read in the last day.
-const EXPORTED: &str = "exported bytes";
 
 /// What is used of the day's calls and bytes of exports.
 pub struct Shares {
@@ -49,6 +47,19 @@ impl Shares {
     /// Whether another export may be begun.
     pub fn allow_an_export(&self) -> bool {
         self.bytes() < self.bytes_max
+    }
+
+    /// Sends a page, and now and then what was used.
+    ///
+    /// # Errors
+    /// When nobody takes pages any more.
+    pub async fn send(
+        &self,
+        api: &Api,
+        pages: &Sender<Page>,
+        page: Page,
+    ) -> Result<(), SourceError> {
+        self.calls.send(api, pages, page).await
     }
 
     /// Remembers what was used.

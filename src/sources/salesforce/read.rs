@@ -23,7 +23,8 @@ const PAGES_MAX: usize = 1_000_000;
 const ROWS_PER_PAGE: usize = 2 * soql::IDS_MAX;
 /// How often a range that takes the vendor too long is halved.
 const HALVINGS_MAX: u32 = 40;
-/// Where a whole list takes the vendor too long, so many rows are asked for at once, and then ever fewer.
+/// Where a whole list takes the vendor too long, so many rows are asked for at once, fewer where that takes too long as
+/// well, and more where it does not.
 const LIMIT_ROWS_MAX: u64 = 10_000;
 const LIMIT_ROWS_MIN: u64 = 50;
 /// A first load of more rows than this goes by a bulk job.
@@ -254,6 +255,7 @@ impl Pass<'_> {
                     if limit.is_none_or(|limit| walk.rows < limit) {
                         return Ok(());
                     }
+                    limit = limit.map(|limit| (limit * 2).min(LIMIT_ROWS_MAX));
                 }
                 Step::Lost => {}
                 Step::Slow => {

@@ -3,6 +3,8 @@
 //! Sources: "Status Codes and Error Responses" and "API Request Limits and Allocations" of
 //! developer.salesforce.com; 406 and 420 were seen from its edge by others (Airbyte, `rate_limiting.py`).
 
+use std::time::Duration;
+
 use reqwest::header::HeaderMap;
 
 use super::wire::Refusal;
@@ -53,6 +55,11 @@ impl Vendor for SalesforceVendor {
             (406 | 420, _) => Meaning::Again { wait_ms: None, why },
             _ => answer.usual_meaning(why, "the address of My Domain"),
         }
+    }
+
+    /// It ends questions that take two minutes by `QUERY_TIMEOUT`, which is to be heard.
+    fn answers_within(&self) -> Duration {
+        Duration::from_secs(150)
     }
 
     fn quota(&self, headers: &HeaderMap) -> Quota {

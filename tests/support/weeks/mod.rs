@@ -172,7 +172,7 @@ impl Weeks {
         let environment = Environment {
             timer: Timer::skipping(),
             clock: Clock::default(),
-            request_timeout: Duration::from_millis(2_000),
+            request_timeout: Some(Duration::from_millis(2_000)),
             body_bytes_max: 1 << 20,
             ca_file: None,
             pacers: Pacers::default(),
