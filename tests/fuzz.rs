@@ -281,6 +281,7 @@ async fn a_vendor_that_answers_anything_ends_the_sync_with_a_word() {
             name: "crm",
             source: source.as_ref(),
             full: Full::No,
+            warns: false,
             people: None,
             clock: &clock,
             zone,

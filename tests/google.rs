@@ -317,7 +317,7 @@ async fn a_site_that_is_an_address_is_read_as_a_domain_is() {
     }
     web.reading.sync().await;
     assert_eq!(web.positions("quarter rack").await, [("2026-10-05".to_owned(), 4.5, 100)]);
-    assert_eq!(web.reading.warned(Full::No).await, "");
+    assert_eq!(web.reading.warned(Full::Checked).await, "");
 }
 
 #[tokio::test]

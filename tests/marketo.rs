@@ -290,6 +290,7 @@ async fn what_qualifies_may_be_said_later_or_otherwise_and_the_past_follows() {
             name: "crm",
             source: source.as_ref(),
             full: Full::No,
+            warns: false,
             people: None,
             clock: &clock,
             zone,

@@ -120,9 +120,11 @@ async fn a_person_whom_two_sources_know_counts_once_whichever_is_read_first() {
 
 #[tokio::test]
 async fn check_says_how_many_are_known_by_two_sources_and_by_what() {
-    let (folder, _, store) = read(["crm", "marketing"]).await;
+    let (_folder, settings, store) = read(["crm", "marketing"]).await;
     store.close().await;
-    let config = folder.path().join("paceline.toml");
+    // The configuration was read from memory.
+    std::fs::write(&settings.file, CONFIG).unwrap();
+    let config = &settings.file;
     let ran = std::process::Command::new(env!("CARGO_BIN_EXE_paceline"))
         .args(["--config", config.to_str().unwrap(), "check"])
         .output()
@@ -244,6 +246,7 @@ async fn tell(store: &Store, source: &str, leads: &[(&str, &str)], merges: &[(&s
         name: source,
         source: &Told(part),
         full: Full::No,
+        warns: false,
         people: Some(&people),
         clock: &clock,
         zone: &jiff::tz::TimeZone::UTC,

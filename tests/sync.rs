@@ -347,6 +347,7 @@ async fn a_sync_beside_a_first_load_counts_nobody_twice() {
                     name: "slow",
                     source: &source,
                     full: Full::No,
+                    warns: false,
                     people: None,
                     clock: &clock,
                     zone: &zone,

@@ -157,8 +157,7 @@ async fn try_sync(
     let source = source.as_ref();
     let people = people(settings);
     let people = people.as_ref();
-    let sync = sync::Sync { store, name, source, full, people, clock, zone };
-    sync::warn(&sync).await.map_err(SyncError::from)?;
+    let sync = sync::Sync { store, name, source, full, warns: true, people, clock, zone };
     Ok(sync::run(&sync, progress).await?)
 }
 

@@ -43,6 +43,8 @@ pub struct Sync<'a> {
     pub source: &'a dyn Source,
     /// Whether ids are compared.
     pub full: Full,
+    /// Whether the log is to say what the source does not see.
+    pub warns: bool,
     /// Which sources tell of the same people; none where there is only one.
     pub people: Option<&'a People>,
     /// The time.
@@ -128,12 +130,19 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
             found.map(|(deal, lead)| Waiting { opportunity: deal, lead: known(lead) }).collect();
     }
     let full = sync.full != Full::No;
-    let reading = sync.source.read(ReadRequest { cursors, started, full, waiting }, sender);
-    let (read, written) = tokio::join!(reading, write_all(&mut writer, pages, progress));
-    let result = match (read, written) {
-        (_, Err(error)) => Err(error.into()),
-        (Err(error), Ok(())) => Err(error.into()),
-        (Ok(complete), Ok(())) => finish(sync, &mut writer, &complete, started).await,
+    // What was spent is noted also where nothing was to be had.
+    let is_first = cursors.keys().all(|cursor| is_spent(cursor));
+    let refused = if sync.warns && (full || is_first) { warn(sync).await } else { None };
+    let result = if let Some(error) = refused {
+        Err(error.into())
+    } else {
+        let reading = sync.source.read(ReadRequest { cursors, started, full, waiting }, sender);
+        let (read, written) = tokio::join!(reading, write_all(&mut writer, pages, progress));
+        match (read, written) {
+            (_, Err(error)) => Err(error.into()),
+            (Err(error), Ok(())) => Err(error.into()),
+            (Ok(complete), Ok(())) => finish(sync, &mut writer, &complete, started).await,
+        }
     };
     writer.finish().await?;
     let mut write = sync.store.begin().await?;
@@ -145,24 +154,18 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
 }
 
 /// Says what the source does not see, and what that means for the numbers: before the first sync, and once a day with
-/// a full one. Where it cannot be asked, the reading tells why.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn warn(sync: &Sync<'_>) -> Result<(), StoreError> {
+/// a full one. Gives the refusal of a secret, which is not tried again: it may be what locks an account.
+async fn warn(sync: &Sync<'_>) -> Option<SourceError> {
     let name = sync.name;
-    // What was spent is noted also where nothing was to be had.
-    let is_first = sync.store.cursors(name).await?.keys().all(|cursor| is_spent(cursor));
-    if sync.full == Full::No && !is_first {
-        return Ok(());
-    }
     match sync.source.check().await {
         Ok(probe) => probe.warnings.iter().for_each(|warning| {
             tracing::warn!(source = name, "source {name}: {warning}");
         }),
+        Err(error @ SourceError::Unauthorised { .. }) => return Some(error),
+        // The reading tells what stands in its way.
         Err(error) => tracing::info!(source = name, "source {name} cannot be checked: {error}"),
     }
-    Ok(())
+    None
 }
 
 /// Takes pages as they come. While a transaction runs the reader goes on, so the next one takes all

@@ -84,6 +84,8 @@ pub async fn dump(store: &Store) -> Vec<String> {
     let mut lines = Vec::new();
     let mut facts = store.facts().await.unwrap();
     facts.activities.iter_mut().for_each(|activity| activity.entered_after = None);
+    // Roles come in the order in which they were stored, which says nothing.
+    facts.contact_roles.sort_by_cached_key(|role| format!("{role:?}"));
     lines.push(format!("{facts:?}"));
     for mut fault in store.faults().await.unwrap() {
         fault.origin = fault.origin.rsplit('/').next().unwrap_or_default().to_owned();

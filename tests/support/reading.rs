@@ -185,15 +185,19 @@ impl Reading {
         clock: &'a Clock,
     ) -> sync::Sync<'a> {
         let (store, zone) = (&self.store, &self.settings.company.zone);
-        sync::Sync { store, name: "crm", source, full, people: None, clock, zone }
+        let (name, warns, people) = ("crm", false, None);
+        sync::Sync { store, name, source, full, warns, people, clock, zone }
     }
 
-    /// What is logged before a sync.
+    /// A sync, and what it warns of.
     pub async fn warned(&self, full: Full) -> String {
-        let clock = Clock::Fixed(self.now());
         let (source, log) = (self.source(), Log::begin());
-        sync::warn(&self.planned(source.as_ref(), full, &clock)).await.unwrap();
-        log.take()
+        let clock = Clock::Fixed(self.now());
+        let sync = sync::Sync { warns: true, ..self.planned(source.as_ref(), full, &clock) };
+        sync::run(&sync, &|_| {}).await.unwrap();
+        let written = log.take();
+        let warnings: Vec<&str> = written.lines().filter(|line| line.contains(" WARN ")).collect();
+        warnings.join("\n")
     }
 
     /// A sync that is cut off when its source has sent so many pages, which reach the store all at once. Gives how

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Changes, Writer, changed, store_all};
 use crate::domain::{Object, Record, person::OURS};
+use crate::sources::Whole;
 use crate::store::{StoreResult, Write, forget::is_pseudonym};
 use crate::sync::deltas::Deltas;
 use crate::sync::merge::{self, Batch, Merged};
@@ -47,9 +48,26 @@ impl Writer<'_> {
                 batch.parts.len() - 1
             });
             let part = &mut batch.parts[place];
+            // What was told before the merge names the one that is gone.
+            for record in &mut part.records {
+                if let Some(survivor) = record.get(field).and_then(|id| survivors.get(id)) {
+                    record.set(field, Some(survivor.clone()));
+                }
+            }
             let told: HashSet<String> = part.ids().map(str::to_owned).collect();
-            for (mut record, deleted_at) in found.into_values() {
-                if deleted_at.is_none() && !told.contains(&record.id) {
+            let of_whole = |record: &Record| {
+                let is_in = |whole: &Whole| {
+                    let parent = record.get(whole.field);
+                    parent.is_some_and(|id| whole.parents.iter().any(|own| own == id))
+                };
+                part.whole.iter().any(is_in)
+            };
+            // What is not told of a parent of which all is told is gone, and follows nobody.
+            let stays = |record: &Record| !told.contains(&record.id) && !of_whole(record);
+            let found: Vec<(Record, _)> =
+                found.into_values().filter(|(record, _)| stays(record)).collect();
+            for (mut record, deleted_at) in found {
+                if deleted_at.is_none() {
                     let survivor = record.get(field).and_then(|id| survivors.get(id)).cloned();
                     record.set(field, survivor);
                     part.records.push(record);
