@@ -71,6 +71,9 @@ async fn a_stage_that_was_deleted_is_a_fault_and_a_version_that_is_switched_off_
     company.sync().await;
     let faults = company.store.faults().await.unwrap();
     assert!(faults.iter().any(|f| f.kind == "unknown_stage" && f.record == id), "{faults:?}");
+    let told = company.warned(Full::Checked).await;
+    assert!(told.contains("1 x unknown stage (stage `Long forgotten` is none of the"), "{told}");
+    assert!(told.contains("keeps its outcome"), "what that means: {told}");
 }
 
 #[tokio::test]

@@ -83,6 +83,7 @@ pub async fn run(global: &Global) -> CliResult {
         }
     }
     check_sources(&settings, &mut report).await;
+    check_faults(&settings, store.as_ref(), &mut report).await;
     check_people(&settings, store.as_ref(), &mut report).await;
     check_teams(&settings, store.as_ref(), &mut report).await;
     check_sinks(&settings, &mut report).await;
@@ -205,6 +206,15 @@ async fn check_sources(settings: &Settings, report: &mut Report) {
             let text = format!("channels that keep their own name: {}", names.join(", "));
             report.warn("channels", &text);
         }
+    }
+}
+
+/// What is wrong with the records that were read.
+async fn check_faults(settings: &Settings, store: Option<&Store>, report: &mut Report) {
+    let Some(store) = store else { return };
+    for name in settings.sources.keys() {
+        let Ok(faults) = crate::sync::known_faults(store, name).await else { continue };
+        faults.iter().for_each(|fault| report.warn(&format!("source {name}"), fault));
     }
 }
 

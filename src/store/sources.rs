@@ -168,6 +168,20 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
+    /// The kinds of data faults of a source, how often each is there, and one's detail.
+    pub async fn fault_kinds(&self, source: &str) -> StoreResult<Vec<(String, u64, String)>> {
+        let rows = sqlx::query(
+            "SELECT kind, count(*), min(detail) FROM data_fault WHERE source = ? GROUP BY kind
+             ORDER BY count(*) DESC, kind",
+        )
+        .bind(source)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(on("count data faults"))?;
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        Ok(rows.into_iter().map(|row| (row.get(0), count(row.get(1)), row.get(2))).collect())
+    }
+
     /// Every fault of every source.
     ///
     /// # Errors

@@ -150,7 +150,26 @@ pub async fn run(sync: &Sync<'_>, progress: &Progress<'_>) -> Result<SyncReport,
     let outcome = outcome.as_ref().map(|to| *to).map_err(String::as_str);
     write.finish_sync(sync.name, started, outcome).await?;
     write.commit().await?;
+    if sync.warns && (full || is_first) {
+        for fault in known_faults(sync.store, sync.name).await? {
+            tracing::warn!(source = sync.name, "source {}: {fault}", sync.name);
+        }
+    }
     result.map(|_| writer.report)
+}
+
+/// What is wrong with a source's records, by kind, in words without anything of theirs: but a stage is nobody's secret.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn known_faults(store: &Store, source: &str) -> Result<Vec<String>, StoreError> {
+    let kinds = store.fault_kinds(source).await?;
+    let words = |(kind, count, detail): (String, u64, String)| {
+        let shown = kind.replace('_', " ");
+        let one = if kind == "unknown_stage" { format!(" ({detail})") } else { String::new() };
+        format!("{count} x {shown}{one}; `paceline faults` shows which records")
+    };
+    Ok(kinds.into_iter().map(words).collect())
 }
 
 /// Says what the source does not see, and what that means for the numbers: before the first sync, and once a day with
