@@ -171,12 +171,12 @@ async fn pipedrives_leads_are_marketos_by_a_hash_of_their_persons_address() {
     let timer = Timer::skipping();
     let at = NOW.parse::<Timestamp>().unwrap() - SignedDuration::from_hours(24 * 9);
     let mut account = pipedrive::Account::empty();
-    let emails = json!([{"value": "Ada@Example.com", "primary": true, "label": "work"}]);
+    let emails = json!([{"value": "Zoe.Z@Example.com", "primary": true, "label": "work"}]);
     let ada = account.create("persons", &[("name", json!("Ada")), ("emails", emails)], at);
     let person = json!(ada.parse::<u64>().unwrap());
     let lead = account.create("leads", &[("title", json!("L")), ("person_id", person)], at);
     let mut instance = marketo::Instance::empty();
-    instance.create_lead(&[("email", json!("ada@example.com"))], at);
+    instance.create_lead(&[("email", json!("zoe.z@example.com"))], at);
     let nobody = instance.create_lead(&[("email", json!("nobody@example.com"))], at);
     let account = pipedrive::Simulator::start(
         Arc::new(Mutex::new(account)),
@@ -203,5 +203,5 @@ async fn pipedrives_leads_are_marketos_by_a_hash_of_their_persons_address() {
     let mut expected = vec![lead, nobody.to_string()];
     expected.sort();
     assert_eq!((leads, matched), (expected, (1, 1)));
-    assert!(!holds(&stored, "ada@example.com"), "of users there are addresses, and of nobody else");
+    assert!(!holds(&stored, "zoe.z@example.com"), "of users there are addresses, and of nobody else");
 }
