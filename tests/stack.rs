@@ -203,5 +203,8 @@ async fn pipedrives_leads_are_marketos_by_a_hash_of_their_persons_address() {
     let mut expected = vec![lead, nobody.to_string()];
     expected.sort();
     assert_eq!((leads, matched), (expected, (1, 1)));
-    assert!(!holds(&stored, "zoe.z@example.com"), "of users there are addresses, and of nobody else");
+    assert!(
+        !holds(&stored, "zoe.z@example.com"),
+        "of users there are addresses, and of nobody else"
+    );
 }
