@@ -457,6 +457,15 @@ async fn a_change_log_that_is_not_to_be_had_is_an_error_and_no_deal_that_never_c
 }
 
 #[tokio::test]
+async fn deal_fields_that_are_hidden_are_told_with_what_it_means_and_break_nothing() {
+    let fault = "[[fault]]\non = \"fields\"\ntimes = 0\nanswer = \"404\"\n";
+    let pipes = Pipes::with(fault, story(), "").await;
+    let told = pipes.warned(Full::No).await;
+    assert!(told.contains("the deal fields cannot be read: channels"), "{told}");
+    assert_eq!(pipes.living().await.1.len(), 20);
+}
+
+#[tokio::test]
 async fn leads_that_share_a_second_and_more_than_a_page_are_all_read() {
     let pipes = Pipes::new("[limits]\npage_rows = 10\n").await;
     let at = instant(BEGUN);

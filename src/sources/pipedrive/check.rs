@@ -30,6 +30,13 @@ impl Pipedrive {
                     .to_owned(),
             );
         }
+        match account.options().await {
+            Err(SourceError::NotThere(_)) => warnings.push(
+                "the deal fields cannot be read: channels and other options are shown by their numbers"
+                    .to_owned(),
+            ),
+            options => drop(options?),
+        }
         let deals = account.page(List::Deals, None, None, LOOKED_AT).await?.items;
         if let Some(id) = deals.first().and_then(|deal| text(deal, "id")) {
             account.change_log(&id).await?;

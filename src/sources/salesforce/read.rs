@@ -19,8 +19,8 @@ use crate::sources::{Page, ReadRequest, SourceError, id_hash};
 
 /// Pages of one pass; more is an answer that never ends.
 const PAGES_MAX: usize = 1_000_000;
-/// Rows of one page for the store: sixty-four of them may wait there. A multiple of the ids of one question.
-const ROWS_PER_PAGE: usize = 2 * soql::IDS_MAX;
+/// Rows of one page for the store: sixty-four of them may wait there. As many as the ids of one question.
+const ROWS_PER_PAGE: usize = soql::IDS_MAX;
 /// How often a range that takes the vendor too long is halved.
 const HALVINGS_MAX: u32 = 40;
 /// Where a whole list takes the vendor too long, so many rows are asked for at once, fewer where that takes too long as
