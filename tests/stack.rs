@@ -90,10 +90,19 @@ fn clock_of(timer: &Timer) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
 
 const NOW: &str = "2026-11-23T13:00:00Z";
 
-/// Reads everything once, and gives the leads that count, with how many of marketing's were matched, and by address.
-async fn people(crm: &str, marketing: &str, timer: &Timer) -> (Vec<String>, (u64, u64), Vec<u8>) {
+/// Reads a CRM and Marketo beside it, and gives the leads that count, with how many of marketing's were matched, how
+/// many of these by address, and the file of the database.
+async fn people(
+    crm: &str,
+    marketing: marketo::Instance,
+    timer: &Timer,
+) -> (Vec<String>, (u64, u64), Vec<u8>) {
+    let (shared, none) = (Arc::new(Mutex::new(marketing)), marketo::Faults::none());
+    let marketing = marketo::Simulator::start(shared, none, clock_of(timer), 0).await.unwrap();
     let (folder, settings) = support::settings_of(&format!(
-        "[identity]\nemail = true\n{crm}\n{marketing}\nclient_id = \"paceline\"\nclient_secret = {{ file = \"secret\" }}\n"
+        "[identity]\nemail = true\n{crm}\n[source.marketing]\nkind = \"marketo\"\nbase_url = \"{}\"\n\
+         client_id = \"paceline\"\nclient_secret = {{ file = \"secret\" }}\n",
+        marketing.base_url()
     ));
     support::write(folder.path(), "secret", "good-secret\n");
     support::write(folder.path(), "token", "good-token\n");
@@ -106,7 +115,8 @@ async fn people(crm: &str, marketing: &str, timer: &Timer) -> (Vec<String>, (u64
     assert!(step.is_complete(), "{step:?}");
     let facts = store.facts().await.unwrap();
     let living = facts.leads.values().filter(|lead| lead.deleted_at.is_none());
-    let leads = living.map(|lead| lead.key.id.clone()).collect();
+    let mut leads: Vec<String> = living.map(|lead| lead.key.id.clone()).collect();
+    leads.sort();
     let found = store.matched("marketing").await.unwrap();
     store.close().await;
     let stored = std::fs::read(folder.path().join("paceline.db")).unwrap();
@@ -138,28 +148,13 @@ async fn salesforces_leads_are_marketos_by_its_ids_or_by_a_hash_of_the_address()
     known("different@example.com", "sfdcContactId", &contact);
     known(" cy@example.com", "", "");
     let nobody = known("nobody@example.com", "", "");
-    let org = salesforce::Simulator::start(
-        Arc::new(Mutex::new(org)),
-        salesforce::Faults::none(),
-        clock_of(&timer),
-        0,
-    );
-    let org = org.await.unwrap();
-    let instance = marketo::Simulator::start(
-        Arc::new(Mutex::new(instance)),
-        marketo::Faults::none(),
-        clock_of(&timer),
-        0,
-    );
-    let instance = instance.await.unwrap();
+    let (shared, none) = (Arc::new(Mutex::new(org)), salesforce::Faults::none());
+    let org = salesforce::Simulator::start(shared, none, clock_of(&timer), 0).await.unwrap();
     let crm = format!(
         "[source.crm]\nkind = \"salesforce\"\nbase_url = \"{}\"\nclient_id = \"paceline\"\nclient_secret = {{ file = \"secret\" }}\n",
         org.base_url()
     );
-    let marketing =
-        format!("[source.marketing]\nkind = \"marketo\"\nbase_url = \"{}\"\n", instance.base_url());
-    let (mut leads, matched, stored) = people(&crm, &marketing, &timer).await;
-    leads.sort();
+    let (leads, matched, stored) = people(&crm, instance, &timer).await;
     let mut expected = vec![ada, ben, cy, nobody.to_string()];
     expected.sort();
     assert_eq!((leads, matched), (expected, (3, 1)));
@@ -178,28 +173,13 @@ async fn pipedrives_leads_are_marketos_by_a_hash_of_their_persons_address() {
     let mut instance = marketo::Instance::empty();
     instance.create_lead(&[("email", json!("zoe.z@example.com"))], at);
     let nobody = instance.create_lead(&[("email", json!("nobody@example.com"))], at);
-    let account = pipedrive::Simulator::start(
-        Arc::new(Mutex::new(account)),
-        pipedrive::Faults::none(),
-        clock_of(&timer),
-        0,
-    );
-    let account = account.await.unwrap();
-    let instance = marketo::Simulator::start(
-        Arc::new(Mutex::new(instance)),
-        marketo::Faults::none(),
-        clock_of(&timer),
-        0,
-    );
-    let instance = instance.await.unwrap();
+    let (shared, none) = (Arc::new(Mutex::new(account)), pipedrive::Faults::none());
+    let account = pipedrive::Simulator::start(shared, none, clock_of(&timer), 0).await.unwrap();
     let crm = format!(
         "[source.crm]\nkind = \"pipedrive\"\nbase_url = \"{}\"\ntoken = {{ file = \"token\" }}\n",
         account.base_url()
     );
-    let marketing =
-        format!("[source.marketing]\nkind = \"marketo\"\nbase_url = \"{}\"\n", instance.base_url());
-    let (mut leads, matched, stored) = people(&crm, &marketing, &timer).await;
-    leads.sort();
+    let (leads, matched, stored) = people(&crm, instance, &timer).await;
     let mut expected = vec![lead, nobody.to_string()];
     expected.sort();
     assert_eq!((leads, matched), (expected, (1, 1)));

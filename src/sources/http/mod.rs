@@ -52,7 +52,7 @@ pub const WAIT_MS_MAX: i64 = 60_000;
 pub struct Environment {
     /// How waiting is done.
     pub timer: Timer,
-    /// The time that assertions are signed at.
+    /// The time at which something is signed, or used of a day.
     pub clock: Clock,
     /// How long an exchange may take; as long as the vendor is known to where there is none.
     pub request_timeout: Option<Duration>,
@@ -205,16 +205,6 @@ impl Api {
     /// What they cost of the days' budgets.
     pub fn spent(&self) -> u64 {
         self.pacer.spent()
-    }
-
-    /// What of it no run has noted yet.
-    fn unnoted(&self) -> u64 {
-        self.pacer.unnoted()
-    }
-
-    /// Of a day's budget at most this share is used, what other runs used included.
-    pub fn share(&self, share: f64, spent: &Spent) {
-        self.pacer.share(share, spent.of_day(), spent.daily);
     }
 
     /// An answer told what it cost, or what a day allows.

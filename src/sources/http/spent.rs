@@ -77,7 +77,7 @@ impl Share {
     pub fn begin(api: &Api, share: f64, request: &ReadRequest, daily: Option<u64>) -> Share {
         let mut spent = Spent::parse(request.cursors.get(SPENT), api.now());
         spent.daily = daily.or(spent.daily);
-        api.share(share, &spent);
+        api.pacer.share(share, spent.of_day(), spent.daily);
         Share { spent: Mutex::new(spent), before: api.spent() }
     }
 
@@ -105,7 +105,7 @@ impl Share {
         page: Page,
     ) -> Result<(), SourceError> {
         pages.send(page).await.map_err(|_| SourceError::StoreGone)?;
-        if api.unnoted() < UNNOTED_MAX {
+        if api.pacer.unnoted() < UNNOTED_MAX {
             return Ok(());
         }
         let page = Page { cursor: Some(self.cursor(api)), ..Page::default() };

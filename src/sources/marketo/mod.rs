@@ -113,7 +113,7 @@ impl Marketo {
         let instance = self.instance()?;
         let shares = Shares::new(request, self.settings.daily_share, &instance.api);
         let result = self.read_within(&shares, &instance, request, &pages).await;
-        let (requests, bytes) = (shares.calls(&instance.api), shares.bytes());
+        let (requests, bytes) = (shares.calls.used(&instance.api), shares.bytes());
         let name = &self.name;
         tracing::info!(
             source = name,

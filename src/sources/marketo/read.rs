@@ -334,7 +334,7 @@ impl Pass<'_> {
 
     /// Sends a page.
     pub async fn send(&self, page: Page) -> Result<(), SourceError> {
-        self.shares.send(&self.instance.api, &self.pages, page).await
+        self.shares.calls.send(&self.instance.api, &self.pages, page).await
     }
 }
 

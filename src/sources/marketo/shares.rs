@@ -13,7 +13,8 @@ const DAILY_EXPORT_BYTES: u64 = 500_000_000;
 
 /// What is used of the day's calls and bytes of exports.
 pub struct Shares {
-    calls: Share,
+    /// The calls.
+    pub calls: Share,
     exported: Spent,
     bytes_max: u64,
     bytes: AtomicU64,
@@ -39,27 +40,9 @@ impl Shares {
         self.bytes.load(Ordering::SeqCst)
     }
 
-    /// How many calls this run has made.
-    pub fn calls(&self, api: &Api) -> u64 {
-        self.calls.used(api)
-    }
-
     /// Whether another export may be begun.
     pub fn allow_an_export(&self) -> bool {
         self.bytes() < self.bytes_max
-    }
-
-    /// Sends a page, and now and then what was used.
-    ///
-    /// # Errors
-    /// When nobody takes pages any more.
-    pub async fn send(
-        &self,
-        api: &Api,
-        pages: &Sender<Page>,
-        page: Page,
-    ) -> Result<(), SourceError> {
-        self.calls.send(api, pages, page).await
     }
 
     /// Remembers what was used.

@@ -64,15 +64,14 @@ impl Writer<'_> {
             };
             // What is not told of a parent of which all is told is gone, and follows nobody.
             let stays = |record: &Record| !told.contains(&record.id) && !of_whole(record);
-            let found: Vec<(Record, _)> =
-                found.into_values().filter(|(record, _)| stays(record)).collect();
-            for (mut record, deleted_at) in found {
-                if deleted_at.is_none() {
-                    let survivor = record.get(field).and_then(|id| survivors.get(id)).cloned();
-                    record.set(field, survivor);
-                    part.records.push(record);
-                }
+            let living = found.into_values().filter(|(_, deleted_at)| deleted_at.is_none());
+            let mut following: Vec<Record> =
+                living.map(|(record, _)| record).filter(|record| stays(record)).collect();
+            for record in &mut following {
+                let survivor = record.get(field).and_then(|id| survivors.get(id)).cloned();
+                record.set(field, survivor);
             }
+            part.records.append(&mut following);
         }
         Ok(())
     }
